@@ -1,0 +1,390 @@
+//! Text analysis: from text to tokens, once, for every store.
+//!
+//! Unicode word segmentation (UAX 29), lower-casing, then what the field asks for: accent
+//! folding, Snowball stemming, stop words, bigrams for scripts without spaces. Engines below get
+//! finished tokens in a safe alphabet ([`encode`]) and never analyse again: that is what makes
+//! them agree.
+
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::error::{Error, Result};
+
+/// The most units of a word that count; what stands behind them is cut off.
+pub const MAX_TOKEN_UNITS: usize = 40;
+
+/// How a field's text becomes tokens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Analyzer {
+    fold_accents: bool,
+    stem: Option<String>,
+    stop_words: Vec<String>,
+    bigrams: bool,
+}
+
+impl Analyzer {
+    /// Words, lower-cased, nothing else done to them.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Makes `é`, `e` and `E` one: compatibility decomposition (NFKD), marks dropped.
+    #[must_use]
+    pub fn with_accent_folding(mut self) -> Self {
+        self.fold_accents = true;
+        self
+    }
+
+    /// Reduces words to their stems by the Snowball algorithm of `language` (`"english"`).
+    /// Prefixes and other patterns are not stemmed.
+    #[must_use]
+    pub fn with_stemming(mut self, language: impl Into<String>) -> Self {
+        self.stem = Some(language.into());
+        self
+    }
+
+    /// Leaves these words out, in objects and in queries. They keep their place, so a phrase
+    /// does not close the gap.
+    #[must_use]
+    pub fn with_stop_words<W: Into<String>>(mut self, words: impl IntoIterator<Item = W>) -> Self {
+        self.stop_words = words.into_iter().map(Into::into).collect();
+        self.stop_words.sort();
+        self.stop_words.dedup();
+        self
+    }
+
+    /// Makes overlapping pairs of neighbouring ideographs, kana and the like: what
+    /// scripts without spaces need for words of two characters and more.
+    #[must_use]
+    pub fn with_bigrams(mut self) -> Self {
+        self.bigrams = true;
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        if let Some(language) = &self.stem
+            && frostem::Algorithm::from_name(language).is_err()
+        {
+            let known: Vec<_> = frostem::Algorithm::all()
+                .iter()
+                .map(|algorithm| algorithm.name())
+                .collect();
+            return Err(Error::invalid_model(format!(
+                "`{language}` is no language that can be stemmed; there are: {}",
+                known.join(", ")
+            )));
+        }
+        Ok(())
+    }
+
+    /// Everything that changes which tokens come out, as text for the schema's fingerprint.
+    pub(crate) fn signature(&self) -> String {
+        format!("1 {self:?}")
+    }
+
+    /// The tokens of one text.
+    pub fn analyze(&self, text: &str) -> TokenList {
+        let mut tokens = TokenList::default();
+        self.analyze_into(text, &mut tokens);
+        tokens
+    }
+
+    /// Appends the tokens of `text`. A gap in positions keeps phrases from running over from
+    /// what is there already.
+    pub(crate) fn analyze_into(&self, text: &str, out: &mut TokenList) {
+        let stemmer = self
+            .stem
+            .as_deref()
+            .and_then(|language| frostem::Algorithm::from_name(language).ok())
+            .map(frostem::Stemmer::new);
+        let stop_words: Vec<String> = self.stop_words.iter().map(|word| self.fold(word)).collect();
+        let mut position = out.spans.last().map_or(0, |last| last.position + 2);
+        let mut run: Vec<&str> = Vec::new();
+        let mut run_end = 0;
+        let mut word = String::new();
+        for (start, segment) in text.split_word_bound_indices() {
+            if !is_word(segment) {
+                continue;
+            }
+            if self.bigrams {
+                let single = is_unspaced(segment);
+                if !run.is_empty() && !(single && start == run_end) {
+                    position = self.push_bigrams(&run, position, out);
+                    run.clear();
+                }
+                if single {
+                    run.push(segment);
+                    run_end = start + segment.len();
+                    continue;
+                }
+            }
+            word.clear();
+            self.fold_into(segment, &mut word);
+            if !word.is_empty() && !stop_words.contains(&word) {
+                match &stemmer {
+                    Some(stemmer) => out.push(&stemmer.stem(&word), position),
+                    None => out.push(&word, position),
+                }
+            }
+            position += 1;
+        }
+        if !run.is_empty() {
+            self.push_bigrams(&run, position, out);
+        }
+    }
+
+    fn push_bigrams(&self, run: &[&str], position: u32, out: &mut TokenList) -> u32 {
+        if let [single] = run {
+            out.push(&self.fold(single), position);
+            return position + 1;
+        }
+        let mut position = position;
+        for pair in run.windows(2) {
+            out.push(&self.fold(&pair.concat()), position);
+            position += 1;
+        }
+        position
+    }
+
+    /// Whether one character alone stands for a word here but never for a token: then a query
+    /// for it has to look inside tokens.
+    pub(crate) fn is_part_of_bigram(&self, text: &str) -> bool {
+        self.bigrams && text.unicode_words().count() == 1 && text.unicode_words().all(is_unspaced)
+    }
+
+    /// Folds a word or a part of one: lower case, and accents if the field says so. Works
+    /// character by character, so the fold of a part is a part of the fold.
+    pub fn fold(&self, text: &str) -> String {
+        let mut folded = String::with_capacity(text.len());
+        self.fold_into(text, &mut folded);
+        folded
+    }
+
+    fn fold_into(&self, text: &str, out: &mut String) {
+        if text.is_ascii() {
+            out.extend(text.chars().map(|c| c.to_ascii_lowercase()));
+        } else if self.fold_accents {
+            out.extend(
+                text.chars()
+                    .flat_map(char::to_lowercase)
+                    .nfkd()
+                    .filter(|&c| !is_combining_mark(c))
+                    .flat_map(char::to_lowercase)
+                    .nfkd()
+                    .filter(|&c| !is_combining_mark(c)),
+            );
+        } else {
+            out.extend(text.chars().flat_map(char::to_lowercase));
+        }
+    }
+}
+
+/// Whether a segment between two word boundaries is a word: it holds a letter or digit, or it
+/// is a pictograph, which people do search for.
+fn is_word(segment: &str) -> bool {
+    segment.chars().any(|c| {
+        c.is_alphanumeric() || matches!(c, '\u{2600}'..='\u{27bf}' | '\u{1f000}'..='\u{1faff}')
+    })
+}
+
+/// Whether a segment is one character of a script written without spaces.
+fn is_unspaced(segment: &str) -> bool {
+    let mut chars = segment.chars();
+    let unspaced = |c: char| {
+        matches!(c,
+            '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
+            | '\u{f900}'..='\u{faff}' | '\u{ac00}'..='\u{d7af}' | '\u{0e00}'..='\u{0eff}'
+            | '\u{1000}'..='\u{109f}' | '\u{1780}'..='\u{17ff}' | '\u{20000}'..='\u{3ffff}')
+    };
+    chars.next().is_some_and(unspaced) && chars.all(|c| unspaced(c) || is_combining_mark(c))
+}
+
+/// Appends `word` in the alphabet that every engine leaves alone.
+///
+/// Digits and small ASCII letters stand for themselves, and so do those other letters of the
+/// basic plane that no engine's case folding touches: one unit each. Everything else becomes
+/// two private-use units, high part and low part from disjoint ranges, so that a match can never
+/// begin or end inside a character. The set was found by differential runs against RediSearch
+/// 2.10.5, which folds ASCII in its index but all of Unicode in its patterns, and keeps 16 bits
+/// of a character.
+pub fn encode(word: &str, out: &mut String) {
+    for c in word.chars() {
+        encode_char(c, out);
+    }
+}
+
+/// Appends one character encoded; says how many units it took.
+pub(crate) fn encode_char(c: char, out: &mut String) -> usize {
+    if stands_for_itself(c) {
+        out.push(c);
+        return 1;
+    }
+    let code = u32::from(c);
+    let units = [0xe000 + (code >> 10), 0xe440 + (code & 0x3ff)];
+    // Both ranges lie in U+E000..E83F, below the end of the private-use area.
+    out.extend(units.into_iter().filter_map(char::from_u32));
+    2
+}
+
+fn stands_for_itself(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_digit() || c.is_ascii_lowercase();
+    }
+    let is_one = |mut mapped: std::char::ToLowercase| {
+        mapped.next() == Some(c) && mapped.next().is_none()
+    };
+    let upper_comes_back = || {
+        let mut back = c.to_uppercase().flat_map(char::to_lowercase);
+        back.next() == Some(c) && back.next().is_none()
+    };
+    matches!(c, '\u{a0}'..='\u{ffff}')
+        && !matches!(c, '\u{e000}'..='\u{e83f}' | '\u{13a0}'..='\u{13fd}' | '\u{ab70}'..='\u{abbf}')
+        && is_one(c.to_lowercase())
+        && upper_comes_back()
+}
+
+/// The tokens of one field of one object: encoded, in order, each with its position.
+///
+/// One allocation for the letters and one for the spans, however many tokens.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenList {
+    letters: String,
+    spans: Vec<Span>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    start: u32,
+    end: u32,
+    position: u32,
+}
+
+impl TokenList {
+    fn push(&mut self, word: &str, position: u32) {
+        let start = self.letters.len() as u32;
+        let mut units = 0;
+        for c in word.chars() {
+            let before = self.letters.len();
+            units += encode_char(c, &mut self.letters);
+            if units > MAX_TOKEN_UNITS {
+                self.letters.truncate(before);
+                break;
+            }
+        }
+        let end = self.letters.len() as u32;
+        if end > start {
+            self.spans.push(Span {
+                start,
+                end,
+                position,
+            });
+        }
+    }
+
+    /// How many tokens there are.
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The encoded tokens with their positions, in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, u32)> {
+        self.spans.iter().map(|span| {
+            (
+                &self.letters[span.start as usize..span.end as usize],
+                span.position,
+            )
+        })
+    }
+
+    /// Bytes on the heap.
+    pub fn heap_size(&self) -> usize {
+        self.letters.len() + self.spans.len() * size_of::<Span>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn words(analyzer: &Analyzer, text: &str) -> Vec<(String, u32)> {
+        analyzer
+            .analyze(text)
+            .iter()
+            .map(|(token, position)| (token.to_owned(), position))
+            .collect()
+    }
+
+    fn plain(tokens: &[(&str, u32)]) -> Vec<(String, u32)> {
+        tokens.iter().map(|(t, p)| ((*t).to_owned(), *p)).collect()
+    }
+
+    #[test]
+    fn punctuation_and_spaces_are_no_tokens() {
+        let analyzer = Analyzer::new();
+        assert_eq!(words(&analyzer, " -- !? \n"), vec![]);
+        assert_eq!(
+            words(&analyzer, "Hello, World!"),
+            plain(&[("hello", 0), ("world", 1)])
+        );
+    }
+
+    #[test]
+    fn stop_words_leave_a_gap() {
+        let analyzer = Analyzer::new().with_stop_words(["the"]);
+        assert_eq!(
+            words(&analyzer, "on The road"),
+            plain(&[("on", 0), ("road", 2)])
+        );
+    }
+
+    #[test]
+    fn stemming_and_folding_work_together() {
+        let analyzer = Analyzer::new().with_accent_folding().with_stemming("english");
+        assert_eq!(
+            words(&analyzer, "Running cafés"),
+            plain(&[("run", 0), ("cafe", 1)])
+        );
+    }
+
+    #[test]
+    fn ideographs_become_overlapping_pairs_only_on_request() {
+        assert_eq!(words(&Analyzer::new(), "東京都").len(), 3);
+        assert_eq!(
+            words(&Analyzer::new().with_bigrams(), "東京都 x"),
+            plain(&[("東京", 0), ("京都", 1), ("x", 2)])
+        );
+    }
+
+    #[test]
+    fn words_are_cut_at_forty_units_and_never_inside_a_character() {
+        let tokens = Analyzer::new().analyze(&format!("{}ß", "a".repeat(39)));
+        let (token, _) = tokens.iter().next().expect("one token");
+        assert!(token.chars().count() <= MAX_TOKEN_UNITS);
+        assert_eq!(token, "a".repeat(39));
+    }
+
+    proptest! {
+        #[test]
+        fn encoding_is_injective_and_splits_nowhere_else(a in "\\PC{0,12}", b in "\\PC{0,12}") {
+            let encoded = |text: &str| { let mut out = String::new(); encode(text, &mut out); out };
+            prop_assert_eq!(a == b, encoded(&a) == encoded(&b));
+            prop_assert_eq!(a.contains(&b), encoded(&a).contains(&encoded(&b)));
+            prop_assert_eq!(a.starts_with(&b), encoded(&a).starts_with(&encoded(&b)));
+        }
+
+        #[test]
+        fn folding_twice_changes_nothing(text in "\\PC{0,20}") {
+            for analyzer in [Analyzer::new(), Analyzer::new().with_accent_folding()] {
+                let once = analyzer.fold(&text);
+                prop_assert_eq!(analyzer.fold(&once), once);
+            }
+        }
+    }
+}
