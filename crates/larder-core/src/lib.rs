@@ -3,31 +3,49 @@
 //! In reading order: values and ids, models and their fields, filters and what they mean,
 //! queries, the store contract, and the typed caches in front of it.
 
+pub mod aggregate;
 pub mod codec;
+pub mod document;
+pub mod expr;
+pub mod glob;
 pub mod model;
+pub mod query;
+pub mod ranking;
 pub mod schema;
+pub mod store;
 pub mod text;
 
+mod cache;
 mod clock;
 mod error;
+mod eval;
 mod field;
 mod filter;
+mod find;
 mod id;
-mod query;
+mod key_cache;
 mod value;
 mod weigh;
 
+pub use aggregate::{Aggregate, Aggregated, Facets, Group};
+pub use cache::{Cache, CacheBuilder, PutOptions, Stats};
 pub use clock::{Clock, SystemClock, Timestamp};
+pub use document::Document;
 pub use error::{Error, ErrorKind, Invalid, Result};
 pub use field::{
     Caps, Class, Elements, Exact, Field, FieldRef, FieldValue, Geo, Keyword, List, No, Number,
     Scalar, Yes,
 };
 pub use filter::{Filter, MAX_CONDITIONS, MAX_DEPTH};
+pub use find::{Find, FindStream};
 pub use id::{Id, IdKey, IdLike, IdReader, IdWriter};
+pub use key_cache::KeyCache;
 pub use model::{CacheFields, CacheModel, Change, Object, Patch, keep};
-pub use query::Sort;
+pub use query::{Cursor, Extent, Page, Sort, Total, Truncation};
 pub use schema::{FieldSpec, Kind, Schema};
+pub use store::{
+    CacheStore, Capability, Condition, Lifetime, PutOutcome, Store, StoreStats, Tags,
+};
 pub use text::Analyzer;
 pub use value::{GeoPoint, Value, ValueRef, fold_case};
 

@@ -1,0 +1,439 @@
+//! Aggregates: counts, facets, minima, maxima, sums and averages, in all or by group.
+
+use std::collections::HashMap;
+use std::marker::PhantomData;
+
+use crate::error::{Error, Result};
+use crate::expr::Expr;
+use crate::field::{Caps, Field, Number, Yes};
+use crate::schema::{FieldSpec, Kind, Schema};
+use crate::value::{Value, ValueRef};
+
+/// What to compute over the objects that a filter means.
+///
+/// ```ignore
+/// users.find(|u| u.active.is_true())
+///     .aggregate(|u| Aggregate::new().group_by(u.team).avg(u.age).max(u.joined)).await?;
+/// ```
+#[derive(Debug)]
+#[must_use]
+pub struct Aggregate<M> {
+    group_by: Option<u16>,
+    metrics: Vec<Metric>,
+    limit: Option<usize>,
+    marker: PhantomData<fn() -> M>,
+}
+
+/// One number to compute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Metric {
+    /// What is computed.
+    pub function: Function,
+    /// Of which field.
+    pub field: u16,
+}
+
+/// What can be computed of a field's values. Missing values are left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Function {
+    /// The least value.
+    Min,
+    /// The greatest value.
+    Max,
+    /// The sum: exact for integers, correctly rounded once for floats, so that it does not
+    /// depend on the order in which a store meets the objects.
+    Sum,
+    /// The sum divided by the number of values.
+    Avg,
+}
+
+impl<M> Default for Aggregate<M> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<M> Aggregate<M> {
+    /// A count and nothing else.
+    pub fn new() -> Self {
+        Self {
+            group_by: None,
+            metrics: Vec::new(),
+            limit: None,
+            marker: PhantomData,
+        }
+    }
+
+    /// One group for each value of the field, the largest first, then by value. A list's
+    /// object counts once in each of its values' groups; one without a value in none.
+    pub fn group_by<C, T, S>(mut self, field: Field<M, C, Caps<Yes, T, S>>) -> Self {
+        self.group_by = Some(field.position());
+        self
+    }
+
+    /// At most so many groups; how many are left out is said.
+    pub fn limit(mut self, groups: usize) -> Self {
+        self.limit = Some(groups);
+        self
+    }
+
+    /// The least value.
+    pub fn min<C, T, S>(self, field: Field<M, C, Caps<Yes, T, S>>) -> Self {
+        self.with(Function::Min, field.position())
+    }
+
+    /// The greatest value.
+    pub fn max<C, T, S>(self, field: Field<M, C, Caps<Yes, T, S>>) -> Self {
+        self.with(Function::Max, field.position())
+    }
+
+    /// The sum.
+    pub fn sum<A, T, S>(self, field: Field<M, Number<A>, Caps<Yes, T, S>>) -> Self {
+        self.with(Function::Sum, field.position())
+    }
+
+    /// The average.
+    pub fn avg<A, T, S>(self, field: Field<M, Number<A>, Caps<Yes, T, S>>) -> Self {
+        self.with(Function::Avg, field.position())
+    }
+
+    fn with(mut self, function: Function, field: u16) -> Self {
+        self.metrics.push(Metric { function, field });
+        self
+    }
+
+    pub(crate) fn bind(self, expr: Expr, schema: &Schema) -> Result<AggregateQuery> {
+        if let Some(field) = self.group_by {
+            let spec = schema.field(field)?;
+            if spec.kind == Kind::Geo {
+                return Err(Error::invalid_filter(format!(
+                    "field `{}` holds points, which make no groups",
+                    spec.name
+                )));
+            }
+        }
+        for metric in &self.metrics {
+            let spec = schema.field(metric.field)?;
+            let fits = match metric.function {
+                Function::Min | Function::Max => spec.kind != Kind::Geo && !spec.list,
+                Function::Sum | Function::Avg => spec.kind.is_number() && !spec.list,
+            };
+            if !fits {
+                return Err(Error::invalid_filter(format!(
+                    "field `{}` has no {:?} to compute",
+                    spec.name, metric.function
+                )));
+            }
+        }
+        Ok(AggregateQuery {
+            expr,
+            group_by: self.group_by,
+            metrics: self.metrics,
+            limit: self.limit,
+        })
+    }
+}
+
+/// An aggregate bound to a schema: what a store computes.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AggregateQuery {
+    /// Over which objects.
+    pub expr: Expr,
+    /// By which field, if by one.
+    pub group_by: Option<u16>,
+    /// What to compute besides the count.
+    pub metrics: Vec<Metric>,
+    /// How many groups at most.
+    pub limit: Option<usize>,
+}
+
+/// What an aggregate came to.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Aggregated {
+    /// The groups: the largest first, then by value. Without `group_by` just one, without a key.
+    pub groups: Vec<Group>,
+    /// How many groups the limit left out.
+    pub left_out: u64,
+}
+
+/// One group of an [`Aggregated`].
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Group {
+    /// The value that the group's objects share.
+    pub key: Option<Value>,
+    /// How many objects there are.
+    pub count: u64,
+    /// The metrics, in the order asked for; none where no object has a value.
+    pub metrics: Vec<Option<Value>>,
+}
+
+/// How often each value occurs: the answer to `facets`.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Facets {
+    /// Values with the number of objects that have them: the most frequent first, then by value.
+    pub values: Vec<(Value, u64)>,
+    /// How many values the limit left out.
+    pub left_out: u64,
+}
+
+impl From<Aggregated> for Facets {
+    fn from(aggregated: Aggregated) -> Self {
+        Self {
+            values: aggregated
+                .groups
+                .into_iter()
+                .filter_map(|group| Some((group.key?, group.count)))
+                .collect(),
+            left_out: aggregated.left_out,
+        }
+    }
+}
+
+/// Adds up objects one by one; stores without an engine of their own for it use this.
+#[derive(Debug)]
+pub struct Aggregator<'a> {
+    query: &'a AggregateQuery,
+    schema: &'a Schema,
+    groups: HashMap<Option<Value>, (u64, Vec<State>), foldhash::fast::RandomState>,
+}
+
+impl<'a> Aggregator<'a> {
+    /// An aggregator that has seen nothing yet.
+    pub fn new(query: &'a AggregateQuery, schema: &'a Schema) -> Self {
+        let mut groups = HashMap::default();
+        if query.group_by.is_none() {
+            groups.insert(None, (0, vec![State::default(); query.metrics.len()]));
+        }
+        Self {
+            query,
+            schema,
+            groups,
+        }
+    }
+
+    /// Adds one object.
+    ///
+    /// # Errors
+    /// `InvalidFilter` if the query names a field that the schema lacks.
+    pub fn add(&mut self, object: &dyn crate::model::Object) -> Result<()> {
+        let mut values = Vec::with_capacity(self.query.metrics.len());
+        for metric in &self.query.metrics {
+            values.push(first(self.schema.field(metric.field)?, object, metric.field));
+        }
+        let Some(field) = self.query.group_by else {
+            self.count(None, &values);
+            return Ok(());
+        };
+        let spec = self.schema.field(field)?;
+        let mut keys = Vec::new();
+        object.field(field).for_each(&mut |value| {
+            keys.extend(normal(spec, value));
+            true
+        });
+        keys.sort();
+        keys.dedup();
+        for key in keys {
+            self.count(Some(key), &values);
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, key: Option<Value>, values: &[Option<Value>]) {
+        let (count, states) = self
+            .groups
+            .entry(key)
+            .or_insert_with(|| (0, vec![State::default(); values.len()]));
+        *count += 1;
+        for (state, value) in states.iter_mut().zip(values) {
+            if let Some(value) = value {
+                state.add(value);
+            }
+        }
+    }
+
+    /// The result.
+    pub fn finish(self) -> Aggregated {
+        let scale = |metric: &Metric| {
+            self.schema
+                .field(metric.field)
+                .ok()
+                .and_then(|spec| spec.scale)
+        };
+        let mut groups: Vec<Group> = self
+            .groups
+            .into_iter()
+            .map(|(key, (count, states))| Group {
+                key,
+                count,
+                metrics: self
+                    .query
+                    .metrics
+                    .iter()
+                    .zip(states)
+                    .map(|(metric, state)| state.finish(metric.function, scale(metric)))
+                    .collect(),
+            })
+            .collect();
+        groups.sort_by(|a, b| b.count.cmp(&a.count).then_with(|| a.key.cmp(&b.key)));
+        let kept = self.query.limit.unwrap_or(usize::MAX).min(groups.len());
+        let left_out = (groups.len() - kept) as u64;
+        groups.truncate(kept);
+        Aggregated { groups, left_out }
+    }
+}
+
+/// What was refused at the write is not there to be read.
+fn normal(spec: &FieldSpec, value: ValueRef<'_>) -> Option<Value> {
+    spec.normalize(value).ok().map(|value| value.into_value())
+}
+
+fn first(spec: &FieldSpec, object: &dyn crate::model::Object, field: u16) -> Option<Value> {
+    let mut found = None;
+    object.field(field).for_each(&mut |value| {
+        found = normal(spec, value);
+        false
+    });
+    found
+}
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    range: Option<(Value, Value)>,
+    count: u64,
+    integers: i128,
+    floats: ExactSum,
+}
+
+impl State {
+    fn add(&mut self, value: &Value) {
+        self.count += 1;
+        match value {
+            Value::Int(int) => self.integers += int,
+            Value::Float(float) => self.floats.add(*float),
+            _ => {}
+        }
+        match &mut self.range {
+            None => self.range = Some((value.clone(), value.clone())),
+            Some((least, _)) if value < least => *least = value.clone(),
+            Some((_, greatest)) if value > greatest => *greatest = value.clone(),
+            Some(_) => {}
+        }
+    }
+
+    fn finish(self, function: Function, scale: Option<u32>) -> Option<Value> {
+        let (least, greatest) = self.range?;
+        let is_integer = matches!(least, Value::Int(_));
+        Some(match function {
+            Function::Min => least,
+            Function::Max => greatest,
+            Function::Sum if is_integer => Value::Int(self.integers),
+            Function::Sum => Value::Float(self.floats.value()),
+            Function::Avg if is_integer => {
+                let sum = self.integers as f64 / 10_f64.powi(scale.unwrap_or(0).cast_signed());
+                Value::Float(sum / self.count as f64)
+            }
+            Function::Avg => Value::Float(self.floats.value() / self.count as f64),
+        })
+    }
+}
+
+/// A sum of floats rounded once, whatever the order: Shewchuk's growing expansions
+/// ("Adaptive Precision Floating-Point Arithmetic", 1997), as Python's `math.fsum` has them.
+#[derive(Clone, Debug, Default)]
+struct ExactSum {
+    partials: Vec<f64>,
+    infinite: f64,
+}
+
+impl ExactSum {
+    fn add(&mut self, value: f64) {
+        if !value.is_finite() {
+            self.infinite += value;
+            return;
+        }
+        let mut x = value;
+        let mut kept = 0;
+        for i in 0..self.partials.len() {
+            let mut y = self.partials[i];
+            if x.abs() < y.abs() {
+                std::mem::swap(&mut x, &mut y);
+            }
+            let high = x + y;
+            let low = y - (high - x);
+            if low != 0.0 {
+                self.partials[kept] = low;
+                kept += 1;
+            }
+            x = high;
+        }
+        self.partials.truncate(kept);
+        if x.is_finite() {
+            self.partials.push(x);
+        } else {
+            self.infinite += x;
+        }
+    }
+
+    fn value(&self) -> f64 {
+        if self.infinite != 0.0 || self.infinite.is_nan() {
+            return self.infinite;
+        }
+        // Partials do not overlap and grow in size: add from the largest until it is inexact,
+        // then round half to even by what the next one says.
+        let mut partials = self.partials.iter().rev().copied();
+        let mut high = partials.next().unwrap_or(0.0);
+        let mut low = 0.0;
+        for y in partials.by_ref() {
+            let x = high;
+            high = x + y;
+            low = y - (high - x);
+            if low != 0.0 {
+                break;
+            }
+        }
+        if let Some(next) = partials.next()
+            && ((low < 0.0 && next < 0.0) || (low > 0.0 && next > 0.0))
+        {
+            let doubled = low * 2.0;
+            let x = high + doubled;
+            if doubled == x - high {
+                high = x;
+            }
+        }
+        high
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ExactSum;
+    use proptest::prelude::*;
+
+    fn sum(values: &[f64]) -> f64 {
+        let mut sum = ExactSum::default();
+        values.iter().for_each(|value| sum.add(*value));
+        sum.value()
+    }
+
+    proptest! {
+        #[test]
+        fn a_sum_does_not_depend_on_the_order(
+            values in proptest::collection::vec(-1e18..1e18_f64, 0..40).prop_shuffle(),
+        ) {
+            let mut sorted = values.clone();
+            sorted.sort_by(f64::total_cmp);
+            prop_assert_eq!(sum(&values).to_bits(), sum(&sorted).to_bits());
+        }
+    }
+
+    #[test]
+    fn cancelling_loses_nothing() {
+        assert_eq!(sum(&[1e100, 1.0, -1e100]), 1.0);
+        assert_eq!(sum(&[0.1; 10]), 1.0);
+    }
+}

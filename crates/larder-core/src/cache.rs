@@ -1,0 +1,597 @@
+//! The typed front: `Cache<M>` over any store.
+
+use std::any::Any;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use crate::codec;
+use crate::document::Document;
+use crate::error::{Error, ErrorKind, Invalid, Result};
+use crate::expr::Expr;
+use crate::filter::Filter;
+use crate::find::Find;
+use crate::id::{Id, IdKey, IdLike};
+use crate::model::{CacheModel, Patch};
+use crate::schema::Schema;
+use crate::store::{
+    Condition, Found, Lifetime, Model, Probe, Put, PutOutcome, Removal, Store,
+    StoreStats, Stored, Tags,
+};
+
+/// How often `update` and `patch` begin anew when another writer comes between.
+const UPDATE_ATTEMPTS: usize = 64;
+
+/// The objects of one model in one store: by id, and by what they hold.
+///
+/// Cloning is cheap; clones are the same cache. All methods may be called from any thread or
+/// task at once. A write is seen by every read that begins after it returned.
+///
+/// # Cancel safety
+/// Dropping the future of any method leaves the cache whole: each object was written entirely
+/// or not at all.
+pub struct Cache<M> {
+    inner: Arc<Inner<M>>,
+}
+
+struct Inner<M> {
+    store: Store,
+    model: Model,
+    lifetime: Lifetime,
+    hits: AtomicU64,
+    misses: AtomicU64,
+    undecodable: AtomicU64,
+    marker: std::marker::PhantomData<fn() -> M>,
+}
+
+impl<M> Clone for Cache<M> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+        }
+    }
+}
+
+impl<M> fmt::Debug for Cache<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cache")
+            .field("model", &self.inner.model.schema().name())
+            .field("store", &self.inner.store.capability().name)
+            .finish()
+    }
+}
+
+/// Puts a [`Cache`] together.
+#[derive(Debug)]
+#[must_use]
+pub struct CacheBuilder<M> {
+    store: Store,
+    name: Option<String>,
+    lifetime: Lifetime,
+    marker: std::marker::PhantomData<fn() -> M>,
+}
+
+impl<M: CacheModel> CacheBuilder<M> {
+    /// How long an object lives unless its own write says otherwise; in place of the model's.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.lifetime = Lifetime::For(ttl);
+        self
+    }
+
+    /// Objects live until they are removed or evicted, whatever the model or the store say.
+    pub fn no_expiry(mut self) -> Self {
+        self.lifetime = Lifetime::Forever;
+        self
+    }
+
+    /// The model's name in the store, in place of its own: for one type in several caches.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// Makes the cache, and its index in the store if there is none yet.
+    ///
+    /// # Errors
+    /// `InvalidConfig`: a lifetime of zero. `InvalidModel`: a declaration that breaks a rule, or
+    /// a name that another type or version holds.
+    pub async fn build(self) -> Result<Cache<M>> {
+        if self.lifetime == Lifetime::For(Duration::ZERO) {
+            return Err(Error::invalid_config(
+                "a ttl of zero would store nothing; leave it out for no expiry",
+            ));
+        }
+        let schema = Arc::new(M::schema(self.name.as_deref().unwrap_or(M::NAME))?);
+        let lifetime = match (self.lifetime, schema.ttl()) {
+            (Lifetime::Default, Some(ttl)) => Lifetime::For(ttl),
+            (lifetime, _) => lifetime,
+        };
+        let model = self.store.ensure_model(&schema).await?;
+        Ok(Cache {
+            inner: Arc::new(Inner {
+                store: self.store,
+                model,
+                lifetime,
+                hits: AtomicU64::new(0),
+                misses: AtomicU64::new(0),
+                undecodable: AtomicU64::new(0),
+                marker: std::marker::PhantomData,
+            }),
+        })
+    }
+}
+
+/// What a write may be told besides the object.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+#[non_exhaustive]
+pub struct PutOptions {
+    lifetime: Lifetime,
+    tags: Tags,
+    condition: Condition,
+}
+
+impl PutOptions {
+    /// How long the object lives, from now. Zero: it has expired at once.
+    pub fn with_ttl(mut self, ttl: Duration) -> Self {
+        self.lifetime = Lifetime::For(ttl);
+        self
+    }
+
+    /// How long the object lives.
+    pub fn with_lifetime(mut self, lifetime: Lifetime) -> Self {
+        self.lifetime = lifetime;
+        self
+    }
+
+    /// Tags to store it with.
+    pub fn with_tags<T: Into<String>>(mut self, tags: impl IntoIterator<Item = T>) -> Self {
+        self.tags = Tags::new(tags);
+        self
+    }
+
+    /// Whether to store it at all.
+    pub fn with_condition(mut self, condition: Condition) -> Self {
+        self.condition = condition;
+        self
+    }
+}
+
+/// What a cache and its store count. Numbers of one moment need not fit each other to the last
+/// unit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Reads by id that found their object, in this cache and its clones.
+    pub hits: u64,
+    /// Reads by id that found none.
+    pub misses: u64,
+    /// Objects whose stored bytes could not be read; each was a miss and was removed.
+    pub undecodable: u64,
+    /// What the store counts.
+    pub store: StoreStats,
+}
+
+impl<M: CacheModel> Cache<M> {
+    /// Begins to put a cache together on `store`.
+    pub fn builder(store: impl Into<Store>) -> CacheBuilder<M> {
+        CacheBuilder {
+            store: store.into(),
+            name: None,
+            lifetime: Lifetime::Default,
+            marker: std::marker::PhantomData,
+        }
+    }
+
+    /// The object with this id; `None` if it is not there.
+    ///
+    /// Where the store holds live objects this neither waits nor copies: the `Arc` is the one
+    /// that was put.
+    ///
+    /// # Errors
+    /// Those of the store. Bytes that cannot be read are a miss, counted, and removed.
+    pub async fn get<Q: IdLike<M::Id> + ?Sized>(&self, id: &Q) -> Result<Option<Arc<M>>> {
+        let key = id.key();
+        let found = match self.inner.store.probe(&self.inner.model, &key) {
+            Probe::Hit(found) => Some(found),
+            Probe::Miss => None,
+            Probe::Unknown => self.fetch(&key).await?,
+        };
+        let object = match found {
+            Some(found) => self.open(&key, found).await?.map(|(object, _)| object),
+            None => None,
+        };
+        self.record(object.is_some());
+        Ok(object)
+    }
+
+    /// The object with this id if it can be had without waiting. `None` may mean that only
+    /// [`get`](Self::get) can tell.
+    pub fn peek<Q: IdLike<M::Id> + ?Sized>(&self, id: &Q) -> Option<Arc<M>> {
+        let object = match self.inner.store.probe(&self.inner.model, &id.key()) {
+            Probe::Hit(found) => decode(&found).ok(),
+            Probe::Miss | Probe::Unknown => None,
+        };
+        self.record(object.is_some());
+        object
+    }
+
+    /// The objects with these ids, in the order asked; `None` for each that is not there.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn get_many<'q, Q: IdLike<M::Id> + ?Sized + 'q>(
+        &self,
+        ids: impl IntoIterator<Item = &'q Q>,
+    ) -> Result<Vec<Option<Arc<M>>>> {
+        let keys: Vec<IdKey> = ids.into_iter().map(IdLike::key).collect();
+        let found = self.inner.store.get_many(&self.inner.model, &keys).await?;
+        let mut objects = Vec::with_capacity(found.len());
+        for (key, found) in keys.iter().zip(found) {
+            let object = match found {
+                Some(found) => self.open(key, found).await?.map(|(object, _)| object),
+                None => None,
+            };
+            self.record(object.is_some());
+            objects.push(object);
+        }
+        Ok(objects)
+    }
+
+    /// Stores an object under its id, in place of any that is there.
+    ///
+    /// # Errors
+    /// `InvalidModel` if the model's hook refuses it or a field holds what no index can hold;
+    /// `Overloaded` if it is larger than the store. What was there before stays then.
+    pub async fn put(&self, object: impl Into<Arc<M>>) -> Result<()> {
+        self.put_with(object, PutOptions::default()).await.map(drop)
+    }
+
+    /// Stores an object as `options` say, and says what became of it.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put). A condition that does not hold is an outcome, not an error.
+    pub async fn put_with(
+        &self,
+        object: impl Into<Arc<M>>,
+        options: PutOptions,
+    ) -> Result<PutOutcome> {
+        let put = self.prepare(object.into(), &options, Some(options.tags.clone()))?;
+        self.store_one(put).await
+    }
+
+    /// Stores many objects. All are checked before any is stored. Where an id stands twice, the
+    /// later object counts.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put), with nothing stored if a check fails.
+    pub async fn put_many<O: Into<Arc<M>>>(
+        &self,
+        objects: impl IntoIterator<Item = O>,
+    ) -> Result<()> {
+        self.put_many_with(objects, PutOptions::default())
+            .await
+            .map(drop)
+    }
+
+    /// Stores many objects as `options` say; outcomes come in their order.
+    ///
+    /// # Errors
+    /// As [`put_many`](Self::put_many).
+    pub async fn put_many_with<O: Into<Arc<M>>>(
+        &self,
+        objects: impl IntoIterator<Item = O>,
+        options: PutOptions,
+    ) -> Result<Vec<PutOutcome>> {
+        let puts = objects
+            .into_iter()
+            .map(|object| self.prepare(object.into(), &options, Some(options.tags.clone())))
+            .collect::<Result<Vec<_>>>()?;
+        self.inner.store.put_many(&self.inner.model, puts).await
+    }
+
+    /// Removes the object with this id; says whether it was there.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn remove<Q: IdLike<M::Id> + ?Sized>(&self, id: &Q) -> Result<bool> {
+        Ok(self.remove_many([id]).await? == 1)
+    }
+
+    /// Removes the objects with these ids; says how many were there.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn remove_many<'q, Q: IdLike<M::Id> + ?Sized + 'q>(
+        &self,
+        ids: impl IntoIterator<Item = &'q Q>,
+    ) -> Result<u64> {
+        let removals: Vec<Removal> = ids
+            .into_iter()
+            .map(|id| Removal {
+                id: id.key(),
+                if_version: None,
+            })
+            .collect();
+        let removed = self
+            .inner
+            .store
+            .remove_many(&self.inner.model, &removals)
+            .await?;
+        Ok(removed.into_iter().filter(|removed| *removed).count() as u64)
+    }
+
+    /// Whether there is an object with this id. Counts neither as a hit nor as a miss.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn contains<Q: IdLike<M::Id> + ?Sized>(&self, id: &Q) -> Result<bool> {
+        let key = id.key();
+        Ok(match self.inner.store.probe(&self.inner.model, &key) {
+            Probe::Hit(_) => true,
+            Probe::Miss => false,
+            Probe::Unknown => self.fetch(&key).await?.is_some(),
+        })
+    }
+
+    /// Gives the object a new lifetime from now; says whether it was there.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn touch<Q: IdLike<M::Id> + ?Sized>(&self, id: &Q, ttl: Duration) -> Result<bool> {
+        let touched = self
+            .inner
+            .store
+            .touch_many(&self.inner.model, &[id.key()], Lifetime::For(ttl))
+            .await?;
+        Ok(touched.into_iter().any(|touched| touched))
+    }
+
+    /// Changes the object with this id, if it is there, and returns it as it is now.
+    ///
+    /// `change` works on a copy. Should another writer come between, it is called again on what
+    /// that one wrote, so no write is lost. Lifetime and tags stay.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put); `InvalidModel` if `change` changed the id; `Conflict` if 64
+    /// attempts in a row were outrun.
+    pub async fn update<Q: IdLike<M::Id> + ?Sized>(
+        &self,
+        id: &Q,
+        mut change: impl FnMut(&mut M) + Send,
+    ) -> Result<Option<Arc<M>>>
+    where
+        M: Clone,
+    {
+        self.rewrite(&id.key(), None, &mut |object| {
+            change(object);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Applies a patch to the object with this id, if it is there, and returns it as it is now.
+    ///
+    /// # Errors
+    /// As [`update`](Self::update); `InvalidModel` if the patch sets a field to null that cannot
+    /// be missing.
+    pub async fn patch<Q: IdLike<M::Id> + ?Sized>(
+        &self,
+        id: &Q,
+        patch: M::Patch,
+    ) -> Result<Option<Arc<M>>>
+    where
+        M: Clone,
+        M::Patch: Clone + Send,
+    {
+        self.rewrite(&id.key(), None, &mut move |object| patch.clone().apply(object))
+            .await
+    }
+
+    /// The objects that the filter means: the beginning of a query, an update or a removal.
+    ///
+    /// ```ignore
+    /// let page = users.find(|u| u.name.prefix("jo") & !u.roles.contains("bot"))
+    ///     .sort(|u| u.joined.desc()).page(3, 20).fetch().await?;
+    /// ```
+    pub fn find(&self, filter: impl FnOnce(M::Fields<M>) -> Filter<M>) -> Find<'_, M> {
+        Find::new(self, filter(M::FIELDS))
+    }
+
+    /// All objects, by id.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn all(&self) -> Result<Vec<Arc<M>>> {
+        Ok(self.find(|_| Filter::all()).fetch().await?.items)
+    }
+
+    /// How many objects there are.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn count(&self) -> Result<u64> {
+        self.find(|_| Filter::all()).count().await
+    }
+
+    /// Whether there is any object.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn exists(&self) -> Result<bool> {
+        self.find(|_| Filter::all()).exists().await
+    }
+
+    /// Removes all objects of this model.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn clear(&self) -> Result<()> {
+        self.inner.store.clear(&self.inner.model).await
+    }
+
+    /// What the cache and its store count.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn stats(&self) -> Result<Stats> {
+        Ok(Stats {
+            hits: self.inner.hits.load(Ordering::Relaxed),
+            misses: self.inner.misses.load(Ordering::Relaxed),
+            undecodable: self.inner.undecodable.load(Ordering::Relaxed),
+            store: self.inner.store.stats(&self.inner.model).await?,
+        })
+    }
+
+    /// The model's schema.
+    pub fn schema(&self) -> &Schema {
+        self.inner.model.schema()
+    }
+
+    /// The store below.
+    pub fn store(&self) -> &Store {
+        &self.inner.store
+    }
+
+    /// The model as the store knows it.
+    pub fn model(&self) -> &Model {
+        &self.inner.model
+    }
+
+    fn record(&self, hit: bool) {
+        let counter = if hit {
+            &self.inner.hits
+        } else {
+            &self.inner.misses
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    async fn fetch(&self, key: &IdKey) -> Result<Option<Found>> {
+        let keys = std::slice::from_ref(key);
+        let found = self.inner.store.get_many(&self.inner.model, keys).await?;
+        Ok(found.into_iter().next().flatten())
+    }
+
+    fn prepare(&self, object: Arc<M>, options: &PutOptions, tags: Option<Tags>) -> Result<Put> {
+        let schema = self.inner.model.schema();
+        object
+            .validate()
+            .map_err(|invalid| Error::from(invalid).with_model(schema.name()))?;
+        Ok(Put {
+            id: object.id_key(),
+            document: Document::of(schema, &*object)?,
+            lifetime: match options.lifetime {
+                Lifetime::Default => self.inner.lifetime,
+                lifetime => lifetime,
+            },
+            tags,
+            condition: options.condition,
+            object,
+        })
+    }
+
+    async fn store_one(&self, put: Put) -> Result<PutOutcome> {
+        let outcomes = self
+            .inner
+            .store
+            .put_many(&self.inner.model, vec![put])
+            .await?;
+        outcomes.into_iter().next().ok_or_else(|| {
+            Error::internal("the store said nothing of the object it was given")
+        })
+    }
+
+    /// The typed object behind `found`. Bytes that cannot be read are removed, unless something
+    /// else stands there by now, and are a miss.
+    pub(crate) async fn open(&self, key: &IdKey, found: Found) -> Result<Option<(Arc<M>, Found)>> {
+        match decode(&found) {
+            Ok(object) => Ok(Some((object, found))),
+            Err(error) if error.kind() == ErrorKind::Decode => {
+                self.inner.undecodable.fetch_add(1, Ordering::Relaxed);
+                let removal = Removal {
+                    id: key.clone(),
+                    if_version: Some(found.version),
+                };
+                self.inner
+                    .store
+                    .remove_many(&self.inner.model, &[removal])
+                    .await?;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads, changes and writes one object until no other writer comes between. With `only`,
+    /// an object that does not (or no longer) match is left alone.
+    pub(crate) async fn rewrite(
+        &self,
+        key: &IdKey,
+        only: Option<&Expr>,
+        change: &mut (dyn FnMut(&mut M) -> Result<(), Invalid> + Send),
+    ) -> Result<Option<Arc<M>>>
+    where
+        M: Clone,
+    {
+        let schema = self.inner.model.schema();
+        for _ in 0..UPDATE_ATTEMPTS {
+            let Some(found) = self.fetch(key).await? else {
+                return Ok(None);
+            };
+            let Some((object, found)) = self.open(key, found).await? else {
+                return Ok(None);
+            };
+            if let Some(expr) = only
+                && !expr.matches(&Document::of(schema, &*object)?)
+            {
+                return Ok(None);
+            }
+            let mut copy = M::clone(&object);
+            change(&mut copy).map_err(|invalid| Error::from(invalid).with_model(schema.name()))?;
+            let changed = Arc::new(copy);
+            if changed.id_key() != *key {
+                return Err(Error::invalid_model(
+                    "an update may not change the id; put the object under its new id and remove the old one",
+                )
+                .with_model(schema.name()));
+            }
+            let options = PutOptions::default()
+                .with_lifetime(Lifetime::Keep)
+                .with_condition(Condition::IfVersion(found.version));
+            let put = self.prepare(Arc::clone(&changed), &options, None)?;
+            if self.store_one(put).await?.is_stored() {
+                return Ok(Some(changed));
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Conflict,
+            format!("{UPDATE_ATTEMPTS} attempts to update one object were outrun by other writers; try again later"),
+        )
+        .with_model(schema.name()))
+    }
+
+    pub(crate) fn id_of(&self, key: &IdKey) -> Result<M::Id> {
+        M::Id::from_key(key).ok_or_else(|| {
+            Error::internal("a stored id is not of the model's id type")
+                .with_model(self.inner.model.schema().name())
+        })
+    }
+}
+
+/// The typed object behind `found`: the very same where it is live, read from bytes elsewhere.
+pub(crate) fn decode<M: CacheModel>(found: &Found) -> Result<Arc<M>> {
+    match &found.object {
+        Stored::Live(object) => {
+            let any: Arc<dyn Any + Send + Sync> = Arc::clone(object) as _;
+            any.downcast().map_err(|_| {
+                Error::internal(format!(
+                    "the store holds an object that is no `{}`",
+                    std::any::type_name::<M>()
+                ))
+            })
+        }
+        Stored::Encoded(bytes, codec) => codec::decode(&**codec, bytes).map(Arc::new),
+    }
+}
