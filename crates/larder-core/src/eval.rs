@@ -50,7 +50,7 @@ impl Leaf {
             Self::Fuzzy(_, term, distance) => tokens(&|tokens| {
                 tokens
                     .iter()
-                    .any(|(found, _)| is_near(term, found, usize::from(*distance)))
+                    .any(|(found, _)| is_near(term, found, *distance))
             }),
         }
     }
@@ -78,7 +78,8 @@ fn phrase_occurs(phrase: &[(String, u32)], tokens: &TokenList) -> bool {
 
 /// Whether the Levenshtein distance over units is at most `limit`: rows of Wagner and Fischer's
 /// table, given up as soon as a whole row is beyond it.
-pub(crate) fn is_near(a: &str, b: &str, limit: usize) -> bool {
+pub fn is_near(a: &str, b: &str, limit: u8) -> bool {
+    let limit = usize::from(limit);
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, unit) in a.chars().enumerate() {

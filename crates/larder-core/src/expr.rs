@@ -6,6 +6,8 @@
 
 use std::ops::Bound;
 
+pub use crate::eval::is_near;
+
 use crate::error::{Error, Result};
 use crate::filter::{Ast, Filter, TextMatch, TokenShape};
 use crate::glob::{Glob, GlobPart};

@@ -15,7 +15,7 @@ use crate::document::Document;
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::id::IdKey;
-use crate::model::Object;
+pub use crate::model::Object;
 use crate::query::{Answer, Query};
 use crate::schema::Schema;
 

@@ -1,136 +1,120 @@
-//! `CacheValue`: enums of unit variants under their serde names, and structs around one value.
+//! `CacheValue`: enums of unit variants, and structs around one value.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Attribute, Data, DataEnum, DeriveInput, Error, Fields, LitStr, Path, Result};
+use syn::{Data, DataEnum, DataStruct, DeriveInput, Fields, Result, parse_quote};
 
-use crate::attributes::{Mistakes, StructOptions, krate};
+use crate::attributes::{Errors, StructOptions};
+use crate::input::{krate, mentions_any, refuse_lifetimes};
+use crate::serde_names::Names;
 
+/// The impl of `Scalar`.
 pub(crate) fn expand(input: &DeriveInput) -> Result<TokenStream> {
-    let mut mistakes = Mistakes::default();
-    let options = StructOptions::read(&input.attrs, &mut mistakes);
-    mistakes.into_result()?;
-    let krate = krate(options.krate.as_ref());
-    match &input.data {
-        Data::Enum(data) => unit_enum(input, data, &krate),
-        Data::Struct(data) if data.fields.len() == 1 => newtype(input, &data.fields, &krate),
-        _ => Err(Error::new(
-            input.ident.span(),
-            "a value is an enum of unit variants or a struct around one other value",
-        )),
-    }
-}
-
-fn newtype(input: &DeriveInput, fields: &Fields, krate: &Path) -> Result<TokenStream> {
-    let Some(field) = fields.iter().next() else {
-        return Err(Error::new(input.ident.span(), "there is no value inside"));
-    };
-    let (ident, ty) = (&input.ident, &field.ty);
-    let member = match &field.ident {
-        Some(name) => quote!(#name),
-        None => quote!(0),
-    };
-    let (impl_generics, ty_generics, clause) = input.generics.split_for_impl();
-    Ok(quote! {
-        #[automatically_derived]
-        impl #impl_generics #krate::__private::Scalar for #ident #ty_generics #clause {
-            type Class = <<#ty as #krate::__private::Scalar>::Class as #krate::__private::Class>::As<Self>;
-            const KIND: #krate::__private::Kind = <#ty as #krate::__private::Scalar>::KIND;
-            fn value(&self) -> #krate::__private::ValueRef<'_> {
-                #krate::__private::Scalar::value(&self.#member)
-            }
+    let mut errors = Errors::default();
+    let options = StructOptions::of_part("a value", &input.attrs, &mut errors);
+    refuse_lifetimes(&input.generics, &mut errors);
+    let krate = krate(&options);
+    let expanded = match &input.data {
+        Data::Enum(data) => unit_variants(input, data, &krate, &mut errors),
+        Data::Struct(data) => newtype(input, data, &krate, &mut errors),
+        Data::Union(_) => {
+            errors.push(
+                input.ident.span(),
+                "`CacheValue` is for enums of unit variants and structs around one value, not for unions",
+            );
+            TokenStream::new()
         }
-    })
+    };
+    errors.finish()?;
+    Ok(expanded)
 }
 
-fn unit_enum(input: &DeriveInput, data: &DataEnum, krate: &Path) -> Result<TokenStream> {
-    let ident = &input.ident;
-    let case = serde_name(&input.attrs, "rename_all")?;
-    let mut arms = Vec::new();
+fn unit_variants(
+    input: &DeriveInput,
+    data: &DataEnum,
+    krate: &TokenStream,
+    errors: &mut Errors,
+) -> TokenStream {
+    let private = quote!(#krate::__private);
+    let names = Names::of_container(&input.attrs, errors);
+    let mut seen = Vec::new();
+    let mut arms = TokenStream::new();
     for variant in &data.variants {
+        let ident = &variant.ident;
         if !matches!(variant.fields, Fields::Unit) {
-            return Err(Error::new(
-                variant.span(),
-                "only unit variants have a value to compare; move the data into fields of the model",
-            ));
+            errors.push(
+                variant.fields.span(),
+                format!("a value is one of plain names; remove the data of `{ident}`, or keep it in fields of the model"),
+            );
         }
-        let written = variant.ident.unraw().to_string();
-        let name = match (serde_name(&variant.attrs, "rename")?, &case) {
-            (Some(name), _) => name.value(),
-            (None, Some(case)) => recase(&written, case)?,
-            (None, None) => written,
-        };
-        let variant = &variant.ident;
-        arms.push(quote!(Self::#variant => #name,));
+        let name = names.of_variant(&ident.unraw().to_string(), &variant.attrs);
+        if seen.contains(&name) {
+            errors.push(
+                ident.span(),
+                format!("two variants are stored as `{name}`; give one another `#[serde(rename = \"..\")]`"),
+            );
+        }
+        arms.extend(quote!(Self::#ident => #private::ValueRef::Str(#name),));
+        seen.push(name);
     }
-    Ok(quote! {
+    let ident = &input.ident;
+    let (impl_generics, arguments, clause) = input.generics.split_for_impl();
+    quote! {
         #[automatically_derived]
-        impl #krate::__private::Scalar for #ident {
+        #[allow(deprecated)]
+        impl #impl_generics #private::Scalar for #ident #arguments #clause {
             type Class = #krate::Exact<Self>;
-            const KIND: #krate::__private::Kind = #krate::__private::Kind::Keyword;
-            fn value(&self) -> #krate::__private::ValueRef<'_> {
-                #krate::__private::ValueRef::Str(match *self { #(#arms)* })
+            const KIND: #private::Kind = #private::Kind::Keyword;
+
+            fn value(&self) -> #private::ValueRef<'_> {
+                match *self { #arms }
             }
         }
-    })
-}
-
-/// What `#[serde(key = "..")]` or `#[serde(key(serialize = ".."))]` says.
-fn serde_name(attributes: &[Attribute], key: &str) -> Result<Option<LitStr>> {
-    let mut found = None;
-    for attribute in attributes.iter().filter(|a| a.path().is_ident("serde")) {
-        attribute.parse_nested_meta(|meta| {
-            if meta.path.is_ident(key) && meta.input.peek(syn::Token![=]) {
-                found = Some(meta.value()?.parse()?);
-            } else if meta.path.is_ident(key) {
-                meta.parse_nested_meta(|side| {
-                    let name = side.value()?.parse()?;
-                    if side.path.is_ident("serialize") {
-                        found = Some(name);
-                    }
-                    Ok(())
-                })?;
-            } else if meta.input.peek(syn::Token![=]) {
-                meta.value()?.parse::<syn::Expr>()?;
-            } else if meta.input.peek(syn::token::Paren) {
-                let content;
-                syn::parenthesized!(content in meta.input);
-                content.parse::<TokenStream>()?;
-            }
-            Ok(())
-        })?;
     }
-    Ok(found)
 }
 
-/// A variant's name as serde's `rename_all` has it.
-fn recase(name: &str, case: &LitStr) -> Result<String> {
-    let joined = |separator: char| {
-        let mut out = String::new();
-        for c in name.chars() {
-            if c.is_uppercase() && !out.is_empty() {
-                out.push(separator);
-            }
-            out.push(c.to_ascii_lowercase());
-        }
-        out
+fn newtype(
+    input: &DeriveInput,
+    data: &DataStruct,
+    krate: &TokenStream,
+    errors: &mut Errors,
+) -> TokenStream {
+    let private = quote!(#krate::__private);
+    let ident = &input.ident;
+    let inner = match &data.fields {
+        Fields::Unnamed(fields) if fields.unnamed.len() == 1 => fields.unnamed.first(),
+        _ => None,
     };
-    Ok(match &*case.value() {
-        "lowercase" => name.to_ascii_lowercase(),
-        "UPPERCASE" => name.to_ascii_uppercase(),
-        "PascalCase" => name.to_owned(),
-        "camelCase" => {
-            let mut chars = name.chars();
-            chars.next().map_or(String::new(), |first| {
-                first.to_ascii_lowercase().to_string() + chars.as_str()
-            })
+    let Some(inner) = inner else {
+        errors.push(
+            ident.span(),
+            format!("`CacheValue` needs a struct around one value; write `struct {ident}(u64);`, or derive `CacheFields` and flatten it"),
+        );
+        return TokenStream::new();
+    };
+    let inner = &inner.ty;
+    let class = quote!(<<#inner as #private::Scalar>::Class as #private::Class>::As<Self>);
+    let mut generics = input.generics.clone();
+    if mentions_any(
+        inner,
+        input.generics.type_params().map(|param| &param.ident),
+    ) {
+        let predicates = &mut generics.make_where_clause().predicates;
+        predicates.push(parse_quote!(#inner: #private::Scalar));
+        predicates.push(parse_quote!(#class: #private::Class));
+    }
+    let (impl_generics, arguments, clause) = generics.split_for_impl();
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #private::Scalar for #ident #arguments #clause {
+            type Class = #class;
+            const KIND: #private::Kind = <#inner as #private::Scalar>::KIND;
+
+            fn value(&self) -> #private::ValueRef<'_> {
+                <#inner as #private::Scalar>::value(&self.0)
+            }
         }
-        "snake_case" => joined('_'),
-        "SCREAMING_SNAKE_CASE" => joined('_').to_ascii_uppercase(),
-        "kebab-case" => joined('-'),
-        "SCREAMING-KEBAB-CASE" => joined('-').to_ascii_uppercase(),
-        _ => return Err(Error::new(case.span(), "serde knows no such case")),
-    })
+    }
 }

@@ -1,0 +1,21 @@
+//! Larder: a cache whose objects can be queried.
+//!
+//! See the README for a first program. A model is a struct with `#[derive(CacheModel)]`; a
+//! [`Cache`] holds its objects in a [`Store`]; [`Cache::find`] asks for them by what they hold.
+
+#[doc(hidden)]
+pub use larder_core::__private;
+pub use larder_core::{
+    Aggregate, Aggregated, Analyzer, Cache, CacheBuilder, CacheFields, CacheModel, CacheStore,
+    Capability, Caps, Change, Class, Clock, Condition, Cursor, Document, Error, ErrorKind, Exact,
+    Extent, Facets, Field, FieldSpec, FieldValue, Filter, Find, FindStream, Geo, GeoPoint, Group,
+    Id, IdKey, IdLike, Invalid, KeyCache, Keyword, Kind, Lifetime, List, No, Number, Page, Patch,
+    PutOptions, PutOutcome, Result, Scalar, Schema, Sort, Stats, Store, StoreStats, SystemClock,
+    Tags, Timestamp, Total, Truncation, Value, ValueRef, Yes, keep,
+};
+#[cfg(feature = "derive")]
+pub use larder_derive::{CacheFields, CacheModel, CacheValue};
+#[cfg(feature = "embedded")]
+pub use larder_embedded as embedded;
+#[cfg(feature = "embedded")]
+pub use larder_embedded::EmbeddedStore;
