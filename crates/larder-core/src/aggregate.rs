@@ -223,7 +223,11 @@ impl<'a> Aggregator<'a> {
     pub fn add(&mut self, object: &dyn crate::model::Object) -> Result<()> {
         let mut values = Vec::with_capacity(self.query.metrics.len());
         for metric in &self.query.metrics {
-            values.push(first(self.schema.field(metric.field)?, object, metric.field));
+            values.push(first(
+                self.schema.field(metric.field)?,
+                object,
+                metric.field,
+            ));
         }
         let Some(field) = self.query.group_by else {
             self.count(None, &values);

@@ -16,8 +16,8 @@ use crate::id::{Id, IdKey, IdLike};
 use crate::model::{CacheModel, Patch};
 use crate::schema::Schema;
 use crate::store::{
-    Condition, Found, Lifetime, Model, Probe, Put, PutOutcome, Removal, Store,
-    StoreStats, Stored, Tags,
+    Condition, Found, Lifetime, Model, Probe, Put, PutOutcome, Removal, Store, StoreStats, Stored,
+    Tags,
 };
 
 /// How often `update` and `patch` begin anew when another writer comes between.
@@ -385,8 +385,10 @@ impl<M: CacheModel> Cache<M> {
         M: Clone,
         M::Patch: Clone + Send,
     {
-        self.rewrite(&id.key(), None, &mut move |object| patch.clone().apply(object))
-            .await
+        self.rewrite(&id.key(), None, &mut move |object| {
+            patch.clone().apply(object)
+        })
+        .await
     }
 
     /// The objects that the filter means: the beginning of a query, an update or a removal.
@@ -498,9 +500,10 @@ impl<M: CacheModel> Cache<M> {
             .store
             .put_many(&self.inner.model, vec![put])
             .await?;
-        outcomes.into_iter().next().ok_or_else(|| {
-            Error::internal("the store said nothing of the object it was given")
-        })
+        outcomes
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::internal("the store said nothing of the object it was given"))
     }
 
     /// The typed object behind `found`. Bytes that cannot be read are removed, unless something

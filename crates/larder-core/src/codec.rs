@@ -73,8 +73,11 @@ impl Codec for Bincode {
         bytes: &[u8],
         read: &mut dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> erased_serde::Result<()>,
     ) -> Result<()> {
-        let mut decoder =
-            bincode::serde::BorrowedSerdeDecoder::from_slice(bytes, bincode::config::standard(), ());
+        let mut decoder = bincode::serde::BorrowedSerdeDecoder::from_slice(
+            bytes,
+            bincode::config::standard(),
+            (),
+        );
         read(&mut <dyn erased_serde::Deserializer<'_>>::erase(
             decoder.as_deserializer(),
         ))

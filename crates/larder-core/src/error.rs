@@ -128,7 +128,9 @@ impl Error {
     /// Names the operation, unless an inner layer has named one.
     #[must_use]
     pub fn with_operation(mut self, operation: &'static str) -> Self {
-        Arc::make_mut(&mut self.0).operation.get_or_insert(operation);
+        Arc::make_mut(&mut self.0)
+            .operation
+            .get_or_insert(operation);
         self
     }
 

@@ -37,9 +37,9 @@ impl Leaf {
             Self::Like(_, glob) => values()
                 .iter()
                 .any(|value| value.as_str().is_some_and(|text| glob.matches(text))),
-            Self::Within(_, circle) => values().iter().any(
-                |value| matches!(value, Value::Geo(point) if circle.contains(point.unit())),
-            ),
+            Self::Within(_, circle) => values()
+                .iter()
+                .any(|value| matches!(value, Value::Geo(point) if circle.contains(point.unit()))),
             Self::Word(_, token) => {
                 tokens(&|tokens| tokens.iter().any(|(found, _)| found == token))
             }

@@ -326,7 +326,9 @@ fn tighter(a: Bound<Value>, b: Bound<Value>, upper: bool) -> Bound<Value> {
     let (x, y) = match (&a, &b) {
         (Bound::Unbounded, _) => return b,
         (_, Bound::Unbounded) => return a,
-        (Bound::Included(x) | Bound::Excluded(x), Bound::Included(y) | Bound::Excluded(y)) => (x, y),
+        (Bound::Included(x) | Bound::Excluded(x), Bound::Included(y) | Bound::Excluded(y)) => {
+            (x, y)
+        }
     };
     let b_is_tighter = match x.cmp(y) {
         std::cmp::Ordering::Equal => matches!(b, Bound::Excluded(_)),
@@ -536,10 +538,9 @@ impl Binder<'_> {
             GlobPart::Text(encoded)
         };
         let glob = match shape {
-            TokenShape::Prefix => Glob::new([
-                GlobPart::Text(cut(&analyzer.fold(pattern))),
-                GlobPart::Many,
-            ]),
+            TokenShape::Prefix => {
+                Glob::new([GlobPart::Text(cut(&analyzer.fold(pattern))), GlobPart::Many])
+            }
             TokenShape::Suffix => Glob::new([GlobPart::Many, part(pattern)]),
             TokenShape::Infix => Glob::new([GlobPart::Many, part(pattern), GlobPart::Many]),
             TokenShape::Wildcard => {
@@ -734,13 +735,15 @@ fn integer_bound(spec: &FieldSpec, bound: &Bound<Value>, upper: bool) -> Result<
     let inward = if upper { -1 } else { 1 };
     let exact = match (value, spec.scale) {
         (Value::Int(int), None) => *int,
-        (Value::Decimal { mantissa, scale }, Some(kept)) => match rescale(*mantissa, *scale, kept) {
-            Scaled::Exact(int) => int,
-            // Between two units: the one inside is in, whether or not the bound itself was.
-            Scaled::Between(below) => return Ok(Some(if upper { below } else { below + 1 })),
-            Scaled::Beyond { negative: true } => return Ok(Some(i128::MIN)),
-            Scaled::Beyond { negative: false } => return Ok(Some(i128::MAX)),
-        },
+        (Value::Decimal { mantissa, scale }, Some(kept)) => {
+            match rescale(*mantissa, *scale, kept) {
+                Scaled::Exact(int) => int,
+                // Between two units: the one inside is in, whether or not the bound itself was.
+                Scaled::Between(below) => return Ok(Some(if upper { below } else { below + 1 })),
+                Scaled::Beyond { negative: true } => return Ok(Some(i128::MIN)),
+                Scaled::Beyond { negative: false } => return Ok(Some(i128::MAX)),
+            }
+        }
         _ => return Err(mismatch(spec, "what it is compared with")),
     };
     Ok(Some(if exclusive {

@@ -173,7 +173,8 @@ scalars! {
 }
 
 fn system_nanos(time: std::time::SystemTime) -> i128 {
-    let nanos = |duration: std::time::Duration| i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX);
+    let nanos =
+        |duration: std::time::Duration| i128::try_from(duration.as_nanos()).unwrap_or(i128::MAX);
     match time.duration_since(std::time::UNIX_EPOCH) {
         Ok(after) => nanos(after),
         Err(before) => -nanos(before.duration()),
@@ -417,7 +418,9 @@ macro_rules! equality {
 }
 equality!(Exact<A>, A, [A: Scalar,], |value| value.value().to_value());
 equality!(Number<A>, A, [A: Scalar,], |value| value.value().to_value());
-equality!(Keyword, impl AsRef<str>, [], |value| Value::Str(value.as_ref().to_owned()));
+equality!(Keyword, impl AsRef<str>, [], |value| Value::Str(
+    value.as_ref().to_owned()
+));
 
 impl<M, C, X, S> Field<M, List<C>, Caps<Yes, X, S>> {
     /// The list is there and has no elements.

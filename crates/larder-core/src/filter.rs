@@ -170,7 +170,9 @@ impl<M> Filter<M> {
     /// A tree too deep never comes to be, so no walk over one can run out of stack.
     fn checked(ast: Ast, size: usize, depth: usize) -> Self {
         Self::of(if size > MAX_CONDITIONS {
-            Tree::TooLarge("the filter has more than 65,536 conditions; use `in_` for long lists of values")
+            Tree::TooLarge(
+                "the filter has more than 65,536 conditions; use `in_` for long lists of values",
+            )
         } else if depth > MAX_DEPTH {
             Tree::TooLarge("the filter nests `and`, `or` and `not` more than 64 deep; flatten it")
         } else {

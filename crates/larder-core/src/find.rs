@@ -121,10 +121,10 @@ impl<'a, M: CacheModel> Find<'a, M> {
         let cache = self.cache;
         let schema = cache.schema();
         if self.page_zero {
-            return Err(Error::invalid_filter(
-                "page 0 is asked for; pages are counted from 1",
-            )
-            .with_model(schema.name()));
+            return Err(
+                Error::invalid_filter("page 0 is asked for; pages are counted from 1")
+                    .with_model(schema.name()),
+            );
         }
         let expr = Expr::bind(self.filter, schema)?;
         let mut query = Query::new(expr).with_sort(schema, self.sort)?;
@@ -134,7 +134,12 @@ impl<'a, M: CacheModel> Find<'a, M> {
         if let Some(cursor) = &self.after {
             query = query.with_cursor(schema, cursor)?;
         }
-        Ok((cache, query.checked().map_err(|error| error.with_model(schema.name()))?))
+        Ok((
+            cache,
+            query
+                .checked()
+                .map_err(|error| error.with_model(schema.name()))?,
+        ))
     }
 
     /// Brings the objects.
@@ -346,7 +351,9 @@ async fn fetch<M: CacheModel>(cache: &Cache<M>, query: &Query) -> Result<Page<Ar
     let mut items = Vec::with_capacity(answer.rows.len());
     for row in answer.rows {
         let Some(found) = row.found else {
-            return Err(Error::internal("the store brought a row without its object"));
+            return Err(Error::internal(
+                "the store brought a row without its object",
+            ));
         };
         match decode(&found) {
             Ok(object) => items.push(object),

@@ -146,7 +146,10 @@ impl Query {
                 ))
                 .with_model(schema.name()));
             }
-            if keys[..position].iter().any(|other| other.field == key.field) {
+            if keys[..position]
+                .iter()
+                .any(|other| other.field == key.field)
+            {
                 return Err(Error::invalid_filter(format!(
                     "field `{}` stands twice in the sort",
                     spec.name

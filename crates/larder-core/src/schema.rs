@@ -230,7 +230,13 @@ impl FieldSpec {
 fn framed_len(text: &str) -> usize {
     2 + text
         .bytes()
-        .map(|byte| if byte < 0x20 || b"\\*?".contains(&byte) { 3 } else { 1 })
+        .map(|byte| {
+            if byte < 0x20 || b"\\*?".contains(&byte) {
+                3
+            } else {
+                1
+            }
+        })
         .sum::<usize>()
 }
 
@@ -326,7 +332,9 @@ impl Schema {
             return fail("a model needs a name; write #[cache(name = \"..\")]".to_owned());
         }
         if ttl.is_some_and(|ttl| ttl.is_zero()) {
-            return fail("a ttl of zero would store nothing; leave it out for no expiry".to_owned());
+            return fail(
+                "a ttl of zero would store nothing; leave it out for no expiry".to_owned(),
+            );
         }
         if fields.len() > MAX_FIELDS {
             return fail(format!(
@@ -345,7 +353,10 @@ impl Schema {
                 analyzer.check().map_err(|error| error.with_model(&name))?;
             }
             let field_name = &field.name;
-            if fields[..position].iter().any(|other| other.name == *field_name) {
+            if fields[..position]
+                .iter()
+                .any(|other| other.name == *field_name)
+            {
                 return fail(format!(
                     "two fields are named `{field_name}`; give one of them a `rename`"
                 ));

@@ -98,11 +98,7 @@ pub trait CacheStore: fmt::Debug + Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Aggregated>>;
 
     /// Removes all that `expr` means; says how many.
-    fn remove_where<'a>(
-        &'a self,
-        model: &'a Model,
-        expr: &'a Expr,
-    ) -> BoxFuture<'a, Result<u64>>;
+    fn remove_where<'a>(&'a self, model: &'a Model, expr: &'a Expr) -> BoxFuture<'a, Result<u64>>;
 
     /// Removes all objects of the model.
     fn clear<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<()>>;

@@ -231,9 +231,8 @@ fn stands_for_itself(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_digit() || c.is_ascii_lowercase();
     }
-    let is_one = |mut mapped: std::char::ToLowercase| {
-        mapped.next() == Some(c) && mapped.next().is_none()
-    };
+    let is_one =
+        |mut mapped: std::char::ToLowercase| mapped.next() == Some(c) && mapped.next().is_none();
     let upper_comes_back = || {
         let mut back = c.to_uppercase().flat_map(char::to_lowercase);
         back.next() == Some(c) && back.next().is_none()
@@ -346,7 +345,9 @@ mod tests {
 
     #[test]
     fn stemming_and_folding_work_together() {
-        let analyzer = Analyzer::new().with_accent_folding().with_stemming("english");
+        let analyzer = Analyzer::new()
+            .with_accent_folding()
+            .with_stemming("english");
         assert_eq!(
             words(&analyzer, "Running cafés"),
             plain(&[("run", 0), ("cafe", 1)])

@@ -223,8 +223,9 @@ impl Ord for ValueRef<'_> {
             (Self::Str(a), Self::Char(b)) => (*a).cmp(&*b.encode_utf8(&mut [0; 4])),
             (Self::Char(a), Self::Str(b)) => (*a.encode_utf8(&mut [0; 4])).cmp(*b),
             (Self::Uuid(a), Self::Uuid(b)) => a.cmp(b),
-            (Self::Geo(a), Self::Geo(b)) => (float_key(a.lat), float_key(a.lon))
-                .cmp(&(float_key(b.lat), float_key(b.lon))),
+            (Self::Geo(a), Self::Geo(b)) => {
+                (float_key(a.lat), float_key(a.lon)).cmp(&(float_key(b.lat), float_key(b.lon)))
+            }
             _ => self.rank().cmp(&other.rank()),
         }
     }

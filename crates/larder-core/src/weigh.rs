@@ -86,7 +86,12 @@ impl Serializer for &mut Counter {
     fn serialize_unit_struct(self, _: &'static str) -> Result<(), Refusal> {
         Ok(())
     }
-    fn serialize_unit_variant(self, _: &'static str, _: u32, _: &'static str) -> Result<(), Refusal> {
+    fn serialize_unit_variant(
+        self,
+        _: &'static str,
+        _: u32,
+        _: &'static str,
+    ) -> Result<(), Refusal> {
         self.0 += 1;
         Ok(())
     }

@@ -8,9 +8,7 @@ use larder_core::{Document, Kind, Result, Schema, Value};
 use tantivy::directory::RamDirectory;
 use tantivy::indexer::IndexWriterOptions;
 use tantivy::merge_policy::LogMergePolicy;
-use tantivy::schema::{
-    FAST, Field, INDEXED, IndexRecordOption, TextFieldIndexing, TextOptions,
-};
+use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, TextFieldIndexing, TextOptions};
 use tantivy::{
     Index, IndexReader, IndexSettings, IndexWriter, ReloadPolicy, Searcher, TantivyDocument, Term,
 };
@@ -134,10 +132,8 @@ impl ModelIndex {
         self.writer.commit().map_err(engine)?;
         self.reader.reload().map_err(engine)?;
         let searcher = self.reader.searcher();
-        let mut known: HashMap<u64, &Arc<Row>, foldhash::fast::RandomState> = added
-            .iter()
-            .map(|row| (row.seq, row))
-            .collect();
+        let mut known: HashMap<u64, &Arc<Row>, foldhash::fast::RandomState> =
+            added.iter().map(|row| (row.seq, row)).collect();
         for rows in before.iter().flat_map(|before| &before.rows) {
             known.extend(rows.iter().flatten().map(|row| (row.seq, row)));
         }
@@ -165,7 +161,12 @@ impl ModelIndex {
     fn document(&self, seq: u64, document: &Document) -> TantivyDocument {
         let mut out = TantivyDocument::new();
         out.add_u64(self.layout.seq, seq);
-        for (number, (data, layout)) in document.fields().iter().zip(&self.layout.fields).enumerate() {
+        for (number, (data, layout)) in document
+            .fields()
+            .iter()
+            .zip(&self.layout.fields)
+            .enumerate()
+        {
             match &data.values {
                 Values::Missing => out.add_u64(self.layout.missing, number as u64),
                 Values::Many(values) if values.is_empty() => {
@@ -228,5 +229,9 @@ pub(crate) fn exact_term(kind: Kind, value: &Value) -> Exact {
 
 fn float_key(float: f64) -> u64 {
     let bits = (float + 0.0).to_bits();
-    if bits >> 63 == 0 { bits | (1 << 63) } else { !bits }
+    if bits >> 63 == 0 {
+        bits | (1 << 63)
+    } else {
+        !bits
+    }
 }

@@ -139,19 +139,31 @@ impl Search<'_> {
             Leaf::Range(_, low, high) => {
                 if let Some(exact) = field.exact {
                     let bytes = |bound: &Bound<larder_core::Value>| {
-                        bound.as_ref().map(|value| match exact_term(field.kind, value) {
-                            Exact::Number(number) => number.to_be_bytes().to_vec(),
-                            Exact::Text(text) => text.into_bytes(),
-                        })
+                        bound
+                            .as_ref()
+                            .map(|value| match exact_term(field.kind, value) {
+                                Exact::Number(number) => number.to_be_bytes().to_vec(),
+                                Exact::Text(text) => text.into_bytes(),
+                            })
                     };
                     self.terms(exact, &bytes(low), &bytes(high), &|_| true, &mut docs)?;
                 }
             }
             Leaf::Like(_, glob) => {
-                self.fitting(field.exact, glob_start(glob), &|term| glob.matches(term), &mut docs)?;
+                self.fitting(
+                    field.exact,
+                    glob_start(glob),
+                    &|term| glob.matches(term),
+                    &mut docs,
+                )?;
             }
             Leaf::Token(_, glob) => {
-                self.fitting(field.tokens, glob_start(glob), &|term| glob.matches(term), &mut docs)?;
+                self.fitting(
+                    field.tokens,
+                    glob_start(glob),
+                    &|term| glob.matches(term),
+                    &mut docs,
+                )?;
             }
             Leaf::Fuzzy(_, term, distance) => {
                 let near = |found: &str| larder_core::expr::is_near(term, found, *distance);
@@ -191,7 +203,12 @@ impl Search<'_> {
         });
     }
 
-    fn value(&self, field: &FieldLayout, value: &larder_core::Value, docs: &mut Docs) -> Result<()> {
+    fn value(
+        &self,
+        field: &FieldLayout,
+        value: &larder_core::Value,
+        docs: &mut Docs,
+    ) -> Result<()> {
         let Some(exact) = field.exact else {
             return Ok(());
         };

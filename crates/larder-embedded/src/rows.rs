@@ -26,7 +26,10 @@ pub(crate) struct Row {
 }
 
 impl Row {
-    #[expect(clippy::too_many_arguments, reason = "a plain record, made in one place")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "a plain record, made in one place"
+    )]
     pub(crate) fn new(
         model: u32,
         id: IdKey,
@@ -64,7 +67,8 @@ impl Row {
 
     /// Counts as a read, for time-to-idle.
     pub(crate) fn access(&self, now: Timestamp) {
-        self.accessed_at.fetch_max(now.as_millis(), Ordering::Relaxed);
+        self.accessed_at
+            .fetch_max(now.as_millis(), Ordering::Relaxed);
     }
 
     /// Marks a row that was removed, replaced or evicted.

@@ -208,7 +208,11 @@ impl Shared {
                 continue;
             };
             let mut state = model.state.write();
-            if state.live.get(&row.id).is_some_and(|live| live.seq == row.seq) {
+            if state
+                .live
+                .get(&row.id)
+                .is_some_and(|live| live.seq == row.seq)
+            {
                 state.kill(&row.id);
                 model.evictions.fetch_add(1, Ordering::Relaxed);
             }
@@ -227,7 +231,12 @@ impl Shared {
         Some(row)
     }
 
-    fn expiry(&self, lifetime: Lifetime, before: Option<&Arc<Row>>, now: Timestamp) -> Option<Timestamp> {
+    fn expiry(
+        &self,
+        lifetime: Lifetime,
+        before: Option<&Arc<Row>>,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
         match (lifetime, before) {
             (Lifetime::Forever, _) => None,
             (Lifetime::For(ttl), _) => Some(now.saturating_add(ttl)),
@@ -242,7 +251,8 @@ impl Shared {
         let states = self.open(model)?;
         let mut weights = Vec::with_capacity(puts.len());
         for put in &puts {
-            let weight = put.object.weight()? + put.document.weight() + put.id.heap_size() + ROW_OVERHEAD;
+            let weight =
+                put.object.weight()? + put.document.weight() + put.id.heap_size() + ROW_OVERHEAD;
             if let Some(max) = self.config.max_bytes
                 && weight as u64 > max
             {
@@ -281,7 +291,10 @@ impl Shared {
             state.kill(&put.id);
             state.seq += 1;
             let tags = put.tags.unwrap_or_else(|| {
-                before.as_ref().map(|row| row.tags.clone()).unwrap_or_default()
+                before
+                    .as_ref()
+                    .map(|row| row.tags.clone())
+                    .unwrap_or_default()
             });
             let row = Arc::new(Row::new(
                 model.number(),
@@ -295,7 +308,9 @@ impl Shared {
                 now,
             ));
             if let Some(at) = row.expires_at() {
-                state.expiries.insert((at.as_millis(), row.seq), put.id.clone());
+                state
+                    .expiries
+                    .insert((at.as_millis(), row.seq), put.id.clone());
             }
             state.bytes += u64::from(weight);
             state.overlay.insert(row.seq, Arc::clone(&row));
@@ -553,7 +568,10 @@ impl Shared {
             return Err(closed());
         }
         let mut models = self.models.write();
-        if let Some(number) = models.iter().position(|known| known.schema.name() == schema.name()) {
+        if let Some(number) = models
+            .iter()
+            .position(|known| known.schema.name() == schema.name())
+        {
             let known = &models[number].schema;
             if known.type_id() != schema.type_id() || known.fingerprint() != schema.fingerprint() {
                 return Err(Error::invalid_model(format!(
@@ -588,9 +606,9 @@ impl Shared {
         for model in models {
             let flusher = model.flusher.lock().take();
             if let Some(flusher) = flusher {
-                flusher
-                    .join()
-                    .map_err(|_| Error::internal("a background thread panicked").with_store(STORE))?;
+                flusher.join().map_err(|_| {
+                    Error::internal("a background thread panicked").with_store(STORE)
+                })?;
             }
         }
         self.objects.invalidate_all();
@@ -720,11 +738,7 @@ impl CacheStore for EmbeddedStore {
         ready!(self.shared.aggregate(model, query))
     }
 
-    fn remove_where<'a>(
-        &'a self,
-        model: &'a Model,
-        expr: &'a Expr,
-    ) -> BoxFuture<'a, Result<u64>> {
+    fn remove_where<'a>(&'a self, model: &'a Model, expr: &'a Expr) -> BoxFuture<'a, Result<u64>> {
         ready!(self.shared.remove_where(model, expr))
     }
 
