@@ -285,8 +285,11 @@ pub struct Caps<Index, Text, Sort>(PhantomData<(Index, Text, Sort)>);
 /// that cannot be answered does not compile.
 pub struct Field<M, C, K> {
     position: u16,
-    marker: PhantomData<fn() -> (M, C, K)>,
+    marker: Marker<M, C, K>,
 }
+
+/// Ties a handle to its types without owning any.
+type Marker<M, C, K> = PhantomData<fn() -> (M, C, K)>;
 
 impl<M, C, K> Clone for Field<M, C, K> {
     fn clone(&self) -> Self {

@@ -384,8 +384,11 @@ pub struct FindStream<M> {
     query: Option<Query>,
     left: usize,
     ready: VecDeque<Arc<M>>,
-    pending: Option<BoxFuture<'static, Result<(Page<Arc<M>>, Query)>>>,
+    pending: Option<Portion<M>>,
 }
+
+/// A page on its way, with the query that asks for it.
+type Portion<M> = BoxFuture<'static, Result<(Page<Arc<M>>, Query)>>;
 
 impl<M> std::fmt::Debug for FindStream<M> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -109,7 +109,8 @@ impl Analyzer {
             }
             if self.bigrams {
                 let single = is_unspaced(segment);
-                if !run.is_empty() && !(single && start == run_end) {
+                let goes_on = single && start == run_end;
+                if !run.is_empty() && !goes_on {
                     position = self.push_bigrams(&run, position, out);
                     run.clear();
                 }
