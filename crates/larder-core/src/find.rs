@@ -215,7 +215,7 @@ impl<'a, M: CacheModel> Find<'a, M> {
         }
     }
 
-    /// Whether any object matches. Stops at the first.
+    /// Whether any object matches. Brings no object.
     ///
     /// # Errors
     /// As [`fetch`](Self::fetch).

@@ -126,6 +126,9 @@ impl ModelIndex {
                 .delete_term(Term::from_field_u64(self.layout.seq, row.seq));
         }
         for row in added.iter().filter(|row| !row.is_dead()) {
+            // A row that an attempt before this one left behind is not to be there twice.
+            self.writer
+                .delete_term(Term::from_field_u64(self.layout.seq, row.seq));
             let document = self.document(row.seq, &row.document);
             self.writer.add_document(document).map_err(engine)?;
         }

@@ -298,10 +298,12 @@ fn glob_start(glob: &larder_core::glob::Glob) -> &str {
     }
 }
 
-/// The whole model, for ranking: the index's own document frequencies.
+/// The whole model, for ranking: the index's own document frequencies, which lag behind by what
+/// is pending, and the lengths of all live texts.
 pub(crate) struct IndexCorpus<'a> {
     pub(crate) segments: Option<&'a Segments>,
     pub(crate) objects: usize,
+    pub(crate) lengths: &'a [(u64, u64)],
 }
 
 impl Corpus for IndexCorpus<'_> {
@@ -309,9 +311,11 @@ impl Corpus for IndexCorpus<'_> {
         self.objects as f32
     }
 
-    /// Lengths are not kept, so every text counts as of one length per field and object.
-    fn average_length(&self, _: u16) -> f32 {
-        16.0
+    fn average_length(&self, field: u16) -> f32 {
+        match self.lengths.get(usize::from(field)) {
+            Some(&(tokens, objects @ 1..)) => tokens as f32 / objects as f32,
+            _ => 1.0,
+        }
     }
 
     fn document_frequency(&self, field: u16, token: &str) -> f32 {

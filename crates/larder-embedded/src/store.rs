@@ -36,6 +36,9 @@ const ROW_OVERHEAD: usize = 400;
 /// How many expired rows a write drops at the most, so that no write pays for all.
 const EXPIRED_PER_WRITE: usize = 16;
 
+/// After how many writes of a model rows that nobody reads any more are looked for.
+const IDLE_SWEEP_EVERY: u64 = 1_024;
+
 type Hasher = foldhash::quality::RandomState;
 
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -93,13 +96,32 @@ struct State {
     expiries: BTreeMap<(i64, u64), IdKey>,
     segments: Option<Arc<Segments>>,
     bytes: u64,
+    /// For each field the tokens of all live objects, and how many objects have any.
+    lengths: Vec<(u64, u64)>,
 }
 
 impl State {
+    /// Counts the tokens of a row that comes or goes.
+    fn measure(&mut self, row: &Row, comes: bool) {
+        self.lengths.resize(row.document.fields().len(), (0, 0));
+        for (length, field) in self.lengths.iter_mut().zip(row.document.fields()) {
+            let Some(tokens) = &field.tokens else {
+                continue;
+            };
+            let tokens = tokens.len() as u64;
+            *length = if comes {
+                (length.0 + tokens, length.1 + 1)
+            } else {
+                (length.0 - tokens, length.1 - 1)
+            };
+        }
+    }
+
     /// Lets go of the object under `id`.
     fn kill(&mut self, id: &IdKey) -> Option<Arc<Row>> {
         let row = self.live.remove(id)?;
         row.kill();
+        self.measure(&row, false);
         self.bytes -= u64::from(row.weight);
         if let Some(at) = row.expires_at() {
             self.expiries.remove(&(at.as_millis(), row.seq));
@@ -219,16 +241,26 @@ impl Shared {
         }
     }
 
+    /// A replaced row dies only once moka holds the one that replaces it. So a dead row that is
+    /// still moka's was removed, and any other dead row calls for another look.
     fn look(&self, model: &Model, id: &IdKey) -> Option<Arc<Row>> {
-        let row = self.objects.get(&self.key(model, id))?;
+        let key = self.key(model, id);
         let now = self.now();
-        if !row.is_live(now, self.idle) {
-            return None;
+        let mut seen: Option<Arc<Row>> = None;
+        loop {
+            let row = self.objects.get(&key)?;
+            if row.is_live(now, self.idle) {
+                if self.idle.is_some() {
+                    row.access(now);
+                }
+                return Some(row);
+            }
+            let again = seen.is_some_and(|seen| Arc::ptr_eq(&seen, &row));
+            if again || !row.is_dead() {
+                return None;
+            }
+            seen = Some(row);
         }
-        if self.idle.is_some() {
-            row.access(now);
-        }
-        Some(row)
     }
 
     fn expiry(
@@ -288,7 +320,6 @@ impl Shared {
                 outcomes.push(PutOutcome::Refused(version));
                 continue;
             }
-            state.kill(&put.id);
             state.seq += 1;
             let tags = put.tags.unwrap_or_else(|| {
                 before
@@ -307,17 +338,21 @@ impl Shared {
                 self.expiry(put.lifetime, before.as_ref(), now),
                 now,
             ));
+            // Under the lock, so that moka's order of two writes of one id is this order; and
+            // before the old row dies, so that a read by id always finds one of the two.
+            self.objects
+                .insert(self.key(model, &put.id), Arc::clone(&row));
+            state.kill(&put.id);
             if let Some(at) = row.expires_at() {
                 state
                     .expiries
                     .insert((at.as_millis(), row.seq), put.id.clone());
             }
+            state.measure(&row, true);
             state.bytes += u64::from(weight);
             state.overlay.insert(row.seq, Arc::clone(&row));
-            state.live.insert(put.id.clone(), Arc::clone(&row));
             outcomes.push(PutOutcome::Stored(row.seq));
-            // Under the lock, so that moka's order of two writes of one id is this order.
-            self.objects.insert(self.key(model, &put.id), row);
+            state.live.insert(put.id, row);
         }
         self.settle();
         self.flush_if_due(&states);
@@ -325,6 +360,18 @@ impl Shared {
     }
 
     fn drop_expired(&self, model: &ModelState, state: &mut State, now: Timestamp) {
+        if self.idle.is_some() && state.seq.is_multiple_of(IDLE_SWEEP_EVERY) {
+            let idle: Vec<_> = state
+                .live
+                .values()
+                .filter(|row| !row.is_live(now, self.idle))
+                .map(|row| row.id.clone())
+                .collect();
+            for id in idle {
+                self.forget(state, &id);
+                model.expirations.fetch_add(1, Ordering::Relaxed);
+            }
+        }
         for _ in 0..EXPIRED_PER_WRITE {
             match state.expiries.first_key_value() {
                 Some((&(at, _), id)) if at <= now.as_millis() => {
@@ -425,9 +472,13 @@ impl Shared {
         let mut scored: Vec<(f32, Place, Arc<Row>)> = {
             let state = states.state.read();
             let rows = self.rows(&state, &query.expr, now)?;
+            if query.limit == Some(0) && query.after.is_none() {
+                return Ok(count_only(rows.len(), query));
+            }
             let corpus = IndexCorpus {
                 segments: state.segments.as_deref(),
                 objects: state.live.len(),
+                lengths: &state.lengths,
             };
             let ranks = query.order == Order::Relevance;
             rows.into_iter()
@@ -613,6 +664,19 @@ impl Shared {
         }
         self.objects.invalidate_all();
         Ok(())
+    }
+}
+
+/// The answer of a page without rows, for which nothing has to be put in order.
+fn count_only(matching: usize, query: &Query) -> Answer {
+    Answer {
+        rows: Vec::new(),
+        total: query.total.then_some(Total::Exact(matching as u64)),
+        extent: if matching > query.offset {
+            Extent::Truncated(Truncation::Limit)
+        } else {
+            Extent::Exhausted
+        },
     }
 }
 
