@@ -19,3 +19,8 @@ pub use larder_derive::{CacheFields, CacheModel, CacheValue};
 pub use larder_embedded as embedded;
 #[cfg(feature = "embedded")]
 pub use larder_embedded::EmbeddedStore;
+
+/// The README's program has to compile.
+#[cfg(all(doctest, feature = "derive", feature = "embedded"))]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
