@@ -1,6 +1,6 @@
 //! The six query shapes that every find is measured over.
 
-use larder::{Cache, CacheModel, Filter, Find};
+use larder::{Cache, CacheFields, Filter, Find};
 
 use crate::data::{User, city, tag, word};
 
@@ -25,7 +25,7 @@ pub enum Shape {
     All,
 }
 
-type Fields = <User as CacheModel>::Fields<User>;
+type Fields = <User as CacheFields>::Fields<User>;
 
 impl Shape {
     /// All shapes.

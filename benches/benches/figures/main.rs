@@ -13,6 +13,8 @@
 mod args;
 mod gets;
 mod growth;
+#[cfg(feature = "hitbox")]
+mod hitbox_gets;
 mod pending;
 mod puts;
 mod report;
@@ -32,13 +34,21 @@ type Rows = Result<Vec<Row>, Failure>;
 type Figure = (&'static str, fn(&Scale) -> Rows);
 
 const FIGURES: [Figure; 6] = [
-    ("G1", gets::against_moka),
-    ("G2", gets::against_hitbox),
+    ("G1", gets::measure),
+    ("G2", against_hitbox),
     ("G4", puts::measure),
     ("G5", pending::measure),
     ("G8", stalls::measure),
     ("G16", growth::measure),
 ];
+
+#[cfg(feature = "hitbox")]
+use hitbox_gets::measure as against_hitbox;
+
+#[cfg(not(feature = "hitbox"))]
+fn against_hitbox(_: &Scale) -> Rows {
+    Err("built without the feature `hitbox`".into())
+}
 
 fn main() -> ExitCode {
     let known = FIGURES.map(|(id, _)| id);
