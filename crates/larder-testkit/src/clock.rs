@@ -17,10 +17,13 @@ impl Default for ManualClock {
 }
 
 impl ManualClock {
-    /// Moves the clock forward.
+    /// Moves the clock forward, at most to the end of time.
     pub fn advance(&self, by: Duration) {
-        let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        self.0.fetch_add(millis, Ordering::SeqCst);
+        let later = |now| Some(Timestamp::from_millis(now).saturating_add(by).as_millis());
+        let moved = self
+            .0
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
+        debug_assert!(moved.is_ok(), "there is always a later moment");
     }
 }
 
