@@ -10,6 +10,10 @@ mod asking;
 pub mod capability;
 pub mod crud;
 pub mod expiry;
+pub mod filter;
+pub mod geo;
+pub mod models;
+pub mod nulls;
 
 /// Calls the macro given with the list of all rules, and behind each what it needs of a store.
 #[doc(hidden)]
@@ -23,6 +27,26 @@ macro_rules! __rules {
                 a_probe_tells_what_it_may_tell,
                 a_live_object_is_the_very_one_that_was_put,
                 a_model_of_another_store_is_refused,
+            }
+            models {
+                two_types_of_one_name_are_refused,
+                the_same_model_twice_is_the_same_objects,
+                models_do_not_see_each_other(Query),
+                models_names_are_told_apart_exactly(Query),
+                a_cache_that_makes_no_sense_is_refused,
+                ids_may_be_u8,
+                ids_may_be_u16,
+                ids_may_be_u32,
+                ids_may_be_u64,
+                ids_may_be_i8,
+                ids_may_be_i16,
+                ids_may_be_i32,
+                ids_may_be_i64,
+                ids_may_be_strings_of_any_kind,
+                string_ids_are_asked_for_by_str,
+                ids_may_be_uuids,
+                ids_may_have_several_parts,
+                an_id_may_be_one_tuple,
             }
             crud {
                 an_object_put_is_there_to_get,
@@ -83,6 +107,73 @@ macro_rules! __rules {
                 many_lifetimes_end_each_at_its_own_time(Query),
                 values_under_keys_expire_as_objects_do,
             }
+            nulls {
+                no_condition_holds_of_a_missing_value(Query),
+                no_word_occurs_in_a_missing_text(Text),
+                complements_include_what_is_missing(Query),
+                is_none_and_is_some_tell_what_is_missing(Query),
+                is_none_tells_a_missing_text_from_an_empty_one(Text),
+                empty_and_missing_are_different_things(Query),
+                conditions_over_nothing_have_a_meaning(Query),
+                and_or_and_not_follow_the_laws_of_logic(Query),
+                skipped_conditions_stand_for_nothing(Query),
+                optional_conditions_with_a_value_are_their_twins(Query),
+                a_filter_of_skipped_conditions_is_refused(Query, Aggregate),
+                or_all_is_the_word_for_every_object(Query),
+            }
+            filter {
+                i8_compares_exactly(Query),
+                i16_compares_exactly(Query),
+                i32_compares_exactly(Query),
+                i64_compares_exactly(Query),
+                isize_compares_exactly(Query),
+                u8_compares_exactly(Query),
+                u16_compares_exactly(Query),
+                u32_compares_exactly(Query),
+                u64_compares_exactly(Query),
+                usize_compares_exactly(Query),
+                f32_compares_exactly(Query),
+                f64_compares_exactly(Query),
+                negative_zero_is_zero(Query),
+                bool_is_true_false_or_missing(Query),
+                char_is_equal_to_itself_alone(Query),
+                enums_are_equal_by_their_names(Query),
+                uuids_are_equal_by_all_of_their_bits(Query),
+                structs_around_a_value_compare_as_it_does(Query),
+                system_times_compare_to_the_nanosecond(Query),
+                chrono_instants_compare_to_the_nanosecond(Query),
+                chrono_naive_times_compare_to_the_nanosecond(Query),
+                moments_are_equal_whatever_their_time_zone(Query),
+                chrono_dates_compare_by_days(Query),
+                time_instants_compare_to_the_nanosecond(Query),
+                time_primitive_times_compare_to_the_nanosecond(Query),
+                time_dates_compare_by_days(Query),
+                decimals_with_a_scale_compare_exactly(Query),
+                decimals_are_equal_however_they_are_written(Query),
+                decimal_bounds_may_be_finer_or_larger_than_the_scale(Query),
+                decimals_without_a_scale_compare_as_floats(Query),
+                keywords_are_equal_by_their_exact_bytes(Query),
+                parts_of_keywords_are_found_as_rust_finds_them(Query),
+                like_knows_stars_and_nothing_else(Query),
+                keywords_may_ignore_case(Query),
+                lists_of_keywords_match_by_element(Query),
+                long_lists_match_by_each_element(Query),
+                in_takes_thousands_of_values(Query),
+                thousands_of_distinct_values_are_told_apart(Query),
+                flattened_fields_are_the_models(Query),
+            }
+            geo {
+                a_circle_holds_what_is_not_farther_than_its_radius(Geo),
+                latitude_comes_first(Geo),
+                circles_reach_over_the_antimeridian(Geo),
+                circles_reach_around_the_poles(Geo),
+                a_radius_of_zero_holds_the_very_point(Geo),
+                half_the_circumference_holds_every_point(Geo),
+                a_missing_point_is_in_no_circle(Geo),
+                within_stands_beside_other_conditions(Geo),
+                within_stands_under_or_and_not(GeoAnywhere),
+                circles_that_are_none_are_refused(Geo),
+            }
         }
     };
 }
@@ -109,10 +200,15 @@ mod tests {
             let path = file.unwrap().path();
             let source = std::fs::read_to_string(&path).unwrap();
             let group = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            let rules = source
-                .lines()
-                .filter_map(|line| line.strip_prefix("pub async fn "))
-                .filter_map(|line| line.split('(').next());
+            // Written out, or made by a macro from `name(type) [values]`.
+            let rules = source.lines().filter_map(|line| {
+                let made = line
+                    .strip_prefix("    ")
+                    .filter(|_| line.contains(") ["))
+                    .filter(|made| made.starts_with(|c: char| c.is_ascii_lowercase()));
+                let rule = line.strip_prefix("pub async fn ").or(made)?;
+                rule.split('(').next()
+            });
             written.extend(rules.map(|rule| (group.clone(), rule.to_owned())));
         }
         let mut listed: Vec<(String, String)> = listed

@@ -51,7 +51,7 @@ mod tests {
     fn a_watchdog_that_is_called_off_stays_silent() {
         let (sender, heard) = mpsc::channel::<()>();
         drop(Watchdog::new(Duration::from_secs(3_600), move || {
-            drop(sender.send(()));
+            sender.send(()).expect("the other end waits below");
         }));
         // Its thread ends, and with it the only sender.
         assert!(heard.recv().is_err());
