@@ -338,8 +338,9 @@ impl State {
             Function::Sum if is_integer => Value::Int(self.integers),
             Function::Sum => Value::Float(self.floats.value()),
             Function::Avg if is_integer => {
-                let sum = self.integers as f64 / 10_f64.powi(scale.unwrap_or(0).cast_signed());
-                Value::Float(sum / self.count as f64)
+                // One division, so that it is rounded once: 600.06 / 6 is not quite 100.01.
+                let units = 10_f64.powi(scale.unwrap_or(0).cast_signed());
+                Value::Float(self.integers as f64 / (self.count as f64 * units))
             }
             Function::Avg => Value::Float(self.floats.value() / self.count as f64),
         })

@@ -271,6 +271,9 @@ impl fmt::Display for Cursor {
             write_value(key.as_ref(), &mut bytes);
         }
         bytes.extend_from_slice(self.place.id.as_bytes());
+        // A place that was changed on the way is still a place: only a sum over it all tells.
+        let sum = fnv1a(&bytes);
+        bytes.extend_from_slice(&sum.to_be_bytes());
         bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
@@ -295,6 +298,10 @@ impl FromStr for Cursor {
 }
 
 fn read_cursor(bytes: &[u8]) -> Option<Cursor> {
+    let (bytes, sum) = bytes.split_last_chunk()?;
+    if fnv1a(bytes) != u64::from_be_bytes(*sum) {
+        return None;
+    }
     let (&version, mut rest) = bytes.split_first()?;
     if version != 1 {
         return None;
