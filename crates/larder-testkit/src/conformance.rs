@@ -3,6 +3,7 @@
 
 use std::future::Future;
 use std::io::Write as _;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -204,16 +205,20 @@ impl Need {
     }
 }
 
+/// A future on the heap: what makers and rules are to [`check`], so that it is compiled once and
+/// not for each of the two together.
+pub type Boxed<T> = Pin<Box<dyn Future<Output = T>>>;
+
 /// Makes a store and runs a rule on it; where the store lacks what the rule needs, checks that it
 /// says so instead. What the tests of [`conformance!`](crate::conformance) call.
 ///
 /// # Panics
 /// If the store breaks the rule. A rule that does not end within minutes ends the process.
-pub async fn check<B: Future<Output = Backend>, R: Future<Output = ()>>(
-    make: impl FnOnce(Setup) -> B,
+pub async fn check(
+    make: fn(Setup) -> Boxed<Backend>,
     name: &'static str,
     needs: &[Need],
-    rule: impl FnOnce(Harness) -> R,
+    rule: fn(Harness) -> Boxed<()>,
 ) {
     let _watchdog = Watchdog::new(PATIENCE, move || {
         let message = format!("the rule {name} does not end: the store blocks its caller\n");
@@ -269,10 +274,10 @@ macro_rules! __conformance_tests {
                     #[::tokio::test]
                     async fn $rule() {
                         $crate::check(
-                            super::super::$make,
+                            |setup| ::std::boxed::Box::pin(super::super::$make(setup)),
                             concat!(stringify!($make), "::", stringify!($group), "::", stringify!($rule)),
                             &[$($($crate::Need::$need),+)?],
-                            $crate::rules::$group::$rule,
+                            |harness| ::std::boxed::Box::pin($crate::rules::$group::$rule(harness)),
                         )
                         .await;
                     }

@@ -11,7 +11,7 @@ pub mod rules;
 mod watchdog;
 
 pub use clock::ManualClock;
-pub use conformance::{Backend, Harness, Need, Setup, check};
+pub use conformance::{Backend, Boxed, Harness, Need, Setup, check};
 pub use encoded::EncodedStore;
 pub use reference::ReferenceStore;
 pub use watchdog::Watchdog;

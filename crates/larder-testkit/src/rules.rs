@@ -7,13 +7,23 @@
 
 mod asking;
 
+pub mod aggregate;
+pub mod blocking;
+pub mod cancel;
 pub mod capability;
+pub mod close;
+pub mod concurrency;
 pub mod crud;
 pub mod expiry;
 pub mod filter;
+pub mod forwarding;
 pub mod geo;
+pub mod input;
 pub mod models;
 pub mod nulls;
+pub mod paging;
+pub mod sort;
+pub mod text;
 
 /// Calls the macro given with the list of all rules, and behind each what it needs of a store.
 #[doc(hidden)]
@@ -162,6 +172,31 @@ macro_rules! __rules {
                 thousands_of_distinct_values_are_told_apart(Query),
                 flattened_fields_are_the_models(Query),
             }
+            text {
+                matches_wants_all_words_and_any_wants_one(Query, Text),
+                words_ignore_case(Query, Text),
+                accents_are_folded_where_asked(Query, Text),
+                stems_are_one_where_asked(Query, Text),
+                stop_words_leave_a_gap(Query, Text),
+                phrases_want_their_words_in_a_row(Query, Text),
+                phrases_do_not_run_over_from_text_to_text(Query, Text),
+                parts_of_words_are_found_in_each_word(Query, Text),
+                wildcards_fit_one_word_as_a_whole(Query, Text),
+                fuzzy_counts_edits_up_to_the_distance(Query, Text),
+                fuzzy_knows_no_transpositions(Query, Text),
+                fuzzy_treats_every_place_of_a_word_alike(Query, Text),
+                fuzzy_refuses_other_distances_and_several_words(Query, Text),
+                ideographs_are_words_of_one_character(Query, Text),
+                ideographs_are_found_in_pairs_where_asked(Query, Text),
+                emoji_are_words(Query, Text),
+                text_without_words_is_refused_and_matches_nothing(Query, Text),
+                words_are_what_unicode_says(Query, Text),
+                very_long_words_count_by_their_beginning(Query, Text),
+                long_texts_are_found_by_every_word(Query, Text),
+                prefixes_of_thousands_of_words_find_all(Query, Text),
+                a_changed_text_is_found_by_its_new_words(Query, Text),
+                without_a_sort_the_better_text_comes_first(Query, Text),
+            }
             geo {
                 a_circle_holds_what_is_not_farther_than_its_radius(Geo),
                 latitude_comes_first(Geo),
@@ -173,6 +208,117 @@ macro_rules! __rules {
                 within_stands_beside_other_conditions(Geo),
                 within_stands_under_or_and_not(GeoAnywhere),
                 circles_that_are_none_are_refused(Geo),
+            }
+            sort {
+                without_a_sort_objects_come_by_id(Query),
+                strings_sort_by_their_bytes(Query),
+                strings_sort_beyond_a_long_beginning(Query),
+                folded_strings_sort_as_one_case(Query),
+                integers_sort_as_numbers(Query),
+                floats_sort_from_infinity_to_infinity(Query),
+                small_kinds_sort_too(Query),
+                missing_values_come_last_both_ways(Query),
+                equal_keys_go_by_id(Query),
+                three_keys_each_go_their_own_way(Query),
+                a_changed_object_moves_to_its_new_place(Query),
+                fields_may_be_named_by_strings(Query),
+                orders_that_make_no_sense_are_refused(Query),
+            }
+            paging {
+                pages_by_offset_make_up_the_whole(Query),
+                pages_by_cursor_make_up_the_whole(Query),
+                a_page_says_whether_anything_comes_behind_it(Query),
+                a_total_counts_all_that_match(Query),
+                page_zero_is_refused(Query),
+                limit_zero_brings_nothing_but_the_total(Query),
+                an_offset_past_the_end_is_an_empty_page(Query),
+                an_offset_too_large_names_the_cursor(Query),
+                a_cursor_of_another_query_is_refused(Query),
+                a_damaged_cursor_is_refused(Query),
+                an_order_by_relevance_has_no_cursor(Query, Text),
+                cursors_neither_skip_nor_repeat_what_stays(Query),
+                a_cursor_goes_on_where_its_object_is_gone(Query),
+                first_and_one_bring_single_objects(Query),
+                a_stream_brings_everything_in_order(Query),
+                a_stream_of_words_comes_by_id(Query, Text),
+                a_stream_keeps_limit_and_cursor_and_refuses_an_offset(Query),
+            }
+            aggregate {
+                facets_count_values_by_frequency_then_value(Query, Aggregate),
+                facets_say_how_many_values_were_left_out(Query, Aggregate),
+                facets_count_what_the_filter_means(Query, Aggregate),
+                facets_of_lists_count_each_element_once(Query, Aggregate),
+                every_kind_has_facets(Query, Aggregate),
+                an_aggregate_without_a_group_is_one_group(Query, Aggregate),
+                an_aggregate_over_nothing_has_no_metrics(Query, Aggregate),
+                groups_have_their_metrics(Query, Aggregate),
+                sums_are_exact(Query, Aggregate),
+                least_and_greatest_are_by_the_fields_order(Query, Aggregate),
+                aggregates_that_make_no_sense_are_refused(Query, Aggregate),
+                facets_follow_conditions_on_words(Query, Text, Aggregate),
+            }
+            input {
+                nan_is_refused_at_the_write,
+                a_keyword_too_long_is_refused_at_the_write,
+                keywords_up_to_the_limit_are_told_apart(Query),
+                values_that_do_not_fit_their_index_are_refused,
+                what_the_hook_refuses_is_not_stored,
+                nan_in_a_filter_is_refused(Query),
+                a_range_that_ends_before_it_begins_holds_nothing(Query),
+                ten_thousand_conditions_are_answered(Query),
+                more_conditions_than_the_limit_are_refused(Query),
+                nests_too_deep_are_refused(Query),
+                a_panicking_serialize_is_an_error,
+                a_failing_serialize_is_an_error,
+                a_panicking_update_leaves_the_object(ConditionalPut),
+                a_panicking_find_update_leaves_each_object_whole(Query, ConditionalPut),
+                errors_name_the_model(Query),
+            }
+            concurrency {
+                everyone_reads_their_own_writes,
+                tasks_on_one_thread_read_their_own_writes,
+                updates_of_one_key_lose_no_increment(ConditionalPut),
+                finds_that_update_lose_no_increment(Query, ConditionalPut),
+                put_if_absent_has_one_winner(ConditionalPut),
+                put_if_version_has_one_winner(ConditionalPut),
+                a_removal_is_told_to_one,
+                answers_are_whole_while_objects_change(Query),
+                a_key_that_is_replaced_is_never_missing,
+                clear_beside_writes_leaves_the_store_whole(Query),
+            }
+            cancel {
+                a_write_never_polled_has_not_happened(Query, ConditionalPut),
+                a_write_dropped_after_one_poll_is_whole(Query, ConditionalPut),
+                a_read_dropped_changes_nothing(Query, Aggregate),
+                many_dropped_writes_of_one_object_hold_up_none(ConditionalPut),
+            }
+            blocking {
+                other_tasks_of_the_thread_get_their_turn(Query),
+                a_future_left_alone_holds_up_no_one(Query, ConditionalPut),
+                operations_begun_together_all_end(Query),
+            }
+            forwarding {
+                a_store_and_its_wrappings_are_one_store,
+                each_method_is_forwarded,
+                objects_by_id_are_the_same_behind_pointers(ConditionalPut),
+                removal_is_the_same_behind_pointers,
+                removal_by_filter_is_the_same_behind_pointers(Query),
+                updates_are_the_same_behind_pointers(ConditionalPut),
+                lifetimes_are_the_same_behind_pointers(Query),
+                probes_are_the_same_behind_pointers,
+                live_objects_are_the_same_behind_pointers,
+                denials_are_the_same_behind_pointers,
+                models_are_the_same_behind_pointers,
+                pages_are_the_same_behind_pointers(Query),
+                words_are_the_same_behind_pointers(Query, Text),
+                facets_are_the_same_behind_pointers(Query, Aggregate),
+                closing_is_the_same_behind_pointers(ConditionalPut),
+            }
+            close {
+                closing_twice_is_fine,
+                an_unused_store_can_be_closed,
+                a_closed_store_refuses_everything(ConditionalPut),
+                a_closed_store_refuses_queries(Query, Aggregate, ConditionalPut),
             }
         }
     };
