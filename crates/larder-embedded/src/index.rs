@@ -1,18 +1,22 @@
 //! How a model's documents are laid out in tantivy.
 
 use larder_core::document::Values;
+use larder_core::text::TokenList;
 use larder_core::{Document, Kind, Schema, Value};
 use tantivy::TantivyDocument;
 use tantivy::schema::{FAST, Field, INDEXED, IndexRecordOption, TextFieldIndexing, TextOptions};
-use tantivy::tokenizer::{PreTokenizedString, Token};
+use tantivy::tokenizer::{Token, TokenStream, Tokenizer, TokenizerManager};
 
 /// What is added to a field's number in `missing` where the field is an empty list.
 const EMPTY_LIST: u64 = 1 << 16;
 
+/// What tantivy calls the tokenizer of text fields by.
+const SPACED: &str = "spaced";
+
 /// Where each declared field lives in tantivy.
-#[derive(Debug)]
 pub(crate) struct Layout {
     pub(crate) schema: tantivy::schema::Schema,
+    pub(crate) tokenizers: TokenizerManager,
     pub(crate) missing: Field,
     pub(crate) fields: Vec<FieldLayout>,
 }
@@ -35,9 +39,9 @@ impl Layout {
     pub(crate) fn of(schema: &Schema) -> Self {
         let mut builder = tantivy::schema::Schema::builder();
         let missing = builder.add_u64_field("missing", INDEXED);
-        let terms = |option| {
+        let terms = |tokenizer, option| {
             TextFieldIndexing::default()
-                .set_tokenizer("raw")
+                .set_tokenizer(tokenizer)
                 .set_fieldnorms(option != IndexRecordOption::Basic)
                 .set_index_option(option)
         };
@@ -71,7 +75,8 @@ impl Layout {
                 } else if spec.index || spec.sort {
                     let mut options = TextOptions::default();
                     if spec.index {
-                        options = options.set_indexing_options(terms(IndexRecordOption::Basic));
+                        options =
+                            options.set_indexing_options(terms("raw", IndexRecordOption::Basic));
                     }
                     if spec.sort {
                         options = options.set_fast("raw");
@@ -81,15 +86,20 @@ impl Layout {
                     field.column = spec.sort.then_some(both);
                 }
                 if spec.text.is_some() {
-                    let options = TextOptions::default()
-                        .set_indexing_options(terms(IndexRecordOption::WithFreqsAndPositions));
+                    let options = TextOptions::default().set_indexing_options(terms(
+                        SPACED,
+                        IndexRecordOption::WithFreqsAndPositions,
+                    ));
                     field.tokens = Some(builder.add_text_field(&format!("t{number}"), options));
                 }
                 field
             })
             .collect();
+        let tokenizers = TokenizerManager::default();
+        tokenizers.register(SPACED, SpacedTokenizer::default());
         Self {
             schema: builder.build(),
+            tokenizers,
             missing,
             fields,
         }
@@ -119,20 +129,7 @@ impl Layout {
                 }
             }
             if let (Some(field), Some(tokens)) = (layout.tokens, &data.tokens) {
-                let tokens = tokens.iter().map(|(text, position)| Token {
-                    offset_from: 0,
-                    offset_to: 0,
-                    position: position as usize,
-                    text: text.to_owned(),
-                    position_length: 1,
-                });
-                out.add_pre_tokenized_text(
-                    field,
-                    PreTokenizedString {
-                        text: String::new(),
-                        tokens: tokens.collect(),
-                    },
-                );
+                out.add_text(field, spaced(tokens));
             }
         }
         out
@@ -176,5 +173,63 @@ fn float_key(float: f64) -> u64 {
         bits | (1 << 63)
     } else {
         !bits
+    }
+}
+
+/// Tokens as a text: before each as many spaces as its position is behind the one before.
+/// Encoded tokens hold no space. (tantivy's pre-tokenized strings cost several times as much:
+/// each goes through JSON.)
+fn spaced(tokens: &TokenList) -> String {
+    let mut text = String::with_capacity(tokens.heap_size());
+    let mut at = 0;
+    for (token, position) in tokens.iter() {
+        text.extend((at..position).map(|_| ' '));
+        text.push_str(token);
+        at = position;
+    }
+    text
+}
+
+/// Reads what [`spaced`] wrote.
+#[derive(Clone, Default)]
+struct SpacedTokenizer {
+    token: Token,
+}
+
+struct SpacedStream<'a> {
+    rest: &'a str,
+    token: &'a mut Token,
+}
+
+impl Tokenizer for SpacedTokenizer {
+    type TokenStream<'a> = SpacedStream<'a>;
+
+    fn token_stream<'a>(&'a mut self, text: &'a str) -> SpacedStream<'a> {
+        self.token.position = 0;
+        SpacedStream {
+            rest: text,
+            token: &mut self.token,
+        }
+    }
+}
+
+impl TokenStream for SpacedStream<'_> {
+    fn advance(&mut self) -> bool {
+        let token = self.rest.trim_start_matches(' ');
+        self.token.position += self.rest.len() - token.len();
+        let end = token.find(' ').unwrap_or(token.len());
+        let (token, rest) = token.split_at(end);
+        self.rest = rest;
+        self.token.text.clear();
+        self.token.text.push_str(token);
+        !token.is_empty()
+    }
+
+    fn token(&self) -> &Token {
+        self.token
+    }
+
+    fn token_mut(&mut self) -> &mut Token {
+        self.token
     }
 }

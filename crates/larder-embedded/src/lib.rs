@@ -7,6 +7,7 @@ mod error;
 mod index;
 mod model;
 mod overlay;
+mod postings;
 mod query;
 mod rows;
 mod search;

@@ -239,7 +239,7 @@ impl ModelState {
         let (chunks, upto) = {
             let mut state = self.state.lock();
             let chunks = state.overlay.take();
-            let Some(last) = chunks.last().and_then(|chunk| chunk.last()) else {
+            let Some(last) = chunks.last().and_then(|chunk| chunk.rows().last()) else {
                 return Ok(());
             };
             let upto = last.row.seq;
@@ -248,7 +248,7 @@ impl ModelState {
         };
         let pending: Vec<Arc<Pending>> = chunks
             .iter()
-            .flat_map(|chunk| chunk.iter())
+            .flat_map(|chunk| chunk.rows())
             .filter(|pending| !pending.row.is_dead())
             .cloned()
             .collect();

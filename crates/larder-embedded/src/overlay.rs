@@ -4,15 +4,13 @@
 //! by cloning a few pointers, and read it without holding up a writer.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use larder_core::Document;
+use larder_core::expr::Expr;
+use larder_core::{Document, Schema};
 
+use crate::postings::{MOST, Postings, Rows, each};
 use crate::rows::Row;
-
-/// How long the tail gets. A snapshot clones as many pointers at the most, and one for each
-/// chunk.
-const CHUNK: usize = 64;
 
 /// A row that waits to be indexed, with what will be indexed of it.
 #[derive(Debug)]
@@ -21,10 +19,42 @@ pub(crate) struct Pending {
     pub(crate) document: Document,
 }
 
-/// Some of the overlay, sealed: the last one's number is the highest.
-pub(crate) type Chunk = Arc<[Arc<Pending>]>;
+/// Some of the overlay: the last row's number is the highest.
+#[derive(Clone)]
+pub(crate) struct Chunk {
+    rows: Arc<[Arc<Pending>]>,
+    /// Made by the first query that sees the chunk; a chunk that is not full has none.
+    postings: Option<Arc<OnceLock<Postings>>>,
+}
 
-#[derive(Debug, Default)]
+impl Chunk {
+    fn sealed(rows: Arc<[Arc<Pending>]>) -> Self {
+        Self {
+            rows,
+            postings: Some(Arc::default()),
+        }
+    }
+
+    pub(crate) fn rows(&self) -> &[Arc<Pending>] {
+        &self.rows
+    }
+
+    /// The rows that `expr` means, dead ones among them.
+    pub(crate) fn matching(&self, schema: &Schema, expr: &Expr) -> impl Iterator<Item = &Pending> {
+        let all = Rows::MAX >> (MOST - self.rows.len());
+        let found = match &self.postings {
+            Some(postings) => postings
+                .get_or_init(|| Postings::of(schema, &self.rows))
+                .matching(schema, &self.rows, expr, all),
+            None => each(all)
+                .filter(|row| expr.matches(&self.rows[*row].document))
+                .fold(0, |found, row| found | 1 << row),
+        };
+        each(found).map(|row| &*self.rows[row])
+    }
+}
+
+#[derive(Default)]
 pub(crate) struct Overlay {
     sealed: VecDeque<Chunk>,
     tail: Vec<Arc<Pending>>,
@@ -39,14 +69,15 @@ impl Overlay {
     pub(crate) fn push(&mut self, pending: Arc<Pending>) {
         self.tail.push(pending);
         self.len += 1;
-        if self.tail.len() == CHUNK {
+        if self.tail.len() == MOST {
             self.seal();
         }
     }
 
     fn seal(&mut self) {
         if !self.tail.is_empty() {
-            self.sealed.push_back(self.tail.drain(..).collect());
+            let rows = self.tail.drain(..).collect();
+            self.sealed.push_back(Chunk::sealed(rows));
         }
     }
 
@@ -61,9 +92,9 @@ impl Overlay {
     pub(crate) fn retire(&mut self, seq: u64) -> Vec<Chunk> {
         let mut retired = Vec::new();
         while let Some(first) = self.sealed.front()
-            && first.last().is_some_and(|last| last.row.seq <= seq)
+            && first.rows.last().is_some_and(|last| last.row.seq <= seq)
         {
-            self.len -= first.len();
+            self.len -= first.rows.len();
             retired.extend(self.sealed.pop_front());
         }
         retired
@@ -74,7 +105,10 @@ impl Overlay {
         let mut chunks = Vec::with_capacity(self.sealed.len() + 1);
         chunks.extend(self.sealed.iter().cloned());
         if !self.tail.is_empty() {
-            chunks.push(self.tail.as_slice().into());
+            chunks.push(Chunk {
+                rows: self.tail.as_slice().into(),
+                postings: None,
+            });
         }
         chunks
     }

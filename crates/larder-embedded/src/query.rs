@@ -174,7 +174,7 @@ impl Search<'_> {
 
 /// What a condition costs beside others, roughly: a look-up of terms, a walk over the
 /// vocabulary, a walk over documents.
-fn price(expr: &Expr) -> u8 {
+pub(crate) fn price(expr: &Expr) -> u8 {
     match expr {
         Expr::All | Expr::Nothing => 0,
         Expr::Literal { leaf, .. } => match leaf {
@@ -294,7 +294,7 @@ fn fits(glob: &Glob) -> impl Fn(&str) -> bool {
 }
 
 /// A range of keys with both ends in it; `None` if nothing can be.
-fn closed(
+pub(crate) fn closed(
     low: &Bound<Value>,
     high: &Bound<Value>,
     key: impl Fn(&Value) -> Option<u64>,

@@ -94,6 +94,11 @@ impl Row {
         })
     }
 
+    /// Whether the row's being there can end by time alone, idleness aside.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.expires_at.load(Ordering::Relaxed) != i64::MAX
+    }
+
     pub(crate) fn found(&self) -> Found {
         Found {
             object: Stored::Live(Arc::clone(&self.object)),

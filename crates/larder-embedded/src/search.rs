@@ -38,12 +38,11 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    /// What the overlay has, without what died before the snapshot.
-    fn pending(&self) -> impl Iterator<Item = &Pending> {
-        self.overlay
-            .iter()
-            .flat_map(|chunk| chunk.iter())
-            .map(|pending| &**pending)
+    /// What the overlay has that `expr` means, without what died before the snapshot.
+    fn pending<'a>(&'a self, expr: &'a Expr) -> impl Iterator<Item = &'a Pending> {
+        let chunks = self.overlay.iter();
+        chunks
+            .flat_map(move |chunk| chunk.matching(&self.schema, expr))
             .filter(|pending| {
                 pending.row.was_there(self.at) && !pending.row.is_idle(self.now, self.idle)
             })
@@ -76,8 +75,7 @@ impl Snapshot {
                 }
             }
         }
-        self.pending()
-            .filter(|pending| expr.matches(&pending.document))
+        self.pending(expr)
             .try_for_each(|pending| each(&pending.row))
     }
 
@@ -103,10 +101,7 @@ impl Snapshot {
         };
         let mut matched = 0;
         let mut behind = 0;
-        for pending in self
-            .pending()
-            .filter(|pending| query.expr.matches(&pending.document))
-        {
+        for pending in self.pending(&query.expr) {
             matched += 1;
             let place = Place {
                 keys: query
@@ -163,9 +158,9 @@ impl Snapshot {
 
     /// About how many nanoseconds it takes to find what `expr` means, and to bring `rows` of it.
     pub(crate) fn cost(&self, expr: &Expr, rows: Option<usize>) -> u64 {
-        let pending: usize = self.overlay.iter().map(|chunk| chunk.len()).sum();
+        let pending: usize = self.overlay.iter().map(|chunk| chunk.rows().len()).sum();
         let mut indexed = 0;
-        let mut nanos = pending as u64 * 60 * leaves(expr);
+        let mut nanos = pending as u64 * 20 * leaves(expr);
         for live in &self.segments {
             nanos += cost(&live.segment, expr);
             indexed += u64::from(live.alive.len());
@@ -472,7 +467,7 @@ impl<'a> IndexCorpus<'a> {
             }
         }
         if snapshot.segments.is_empty() {
-            for pending in snapshot.pending() {
+            for pending in snapshot.pending(&Expr::All) {
                 for (length, field) in lengths.iter_mut().zip(pending.document.fields()) {
                     if let Some(tokens) = &field.tokens {
                         length.0 += tokens.len() as u64;

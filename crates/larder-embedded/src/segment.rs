@@ -21,8 +21,9 @@ use crate::index::Layout;
 use crate::overlay::Pending;
 use crate::rows::Row;
 
-/// What tantivy sizes its hash tables by when a segment is built, in bytes.
-const WRITER_BUDGET: usize = 15_000_000;
+/// What tantivy sizes its hash tables by when a segment is built: bytes for each document. The
+/// tables grow where this is too little.
+const BUDGET_PER_DOCUMENT: usize = 4_000;
 
 /// One part of the index.
 pub(crate) struct Segment {
@@ -63,10 +64,12 @@ impl Live {
     /// The segment of these rows.
     pub(crate) fn build(layout: &Arc<Layout>, pending: &[Arc<Pending>]) -> Result<Self> {
         let directory = RamDirectory::create();
+        let budget = (pending.len() * BUDGET_PER_DOCUMENT).clamp(100_000, 15_000_000);
         let mut writer = Index::builder()
             .schema(layout.schema.clone())
             .settings(settings())
-            .single_segment_index_writer::<TantivyDocument>(directory.clone(), WRITER_BUDGET)
+            .tokenizers(layout.tokenizers.clone())
+            .single_segment_index_writer::<TantivyDocument>(directory.clone(), budget)
             .map_err(engine)?;
         for pending in pending {
             writer

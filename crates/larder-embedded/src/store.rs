@@ -167,15 +167,20 @@ impl Shared {
             model: model.number(),
             id: id.clone(),
         };
-        let now = self.now();
         let mut seen: Option<Arc<Row>> = None;
         loop {
             let row = self.objects.get(&key)?;
-            if self.is_live(&row, now) {
-                if self.idle.is_some() {
-                    row.access(now);
+            // Most rows know no time, and looking at the clock costs a fifth of this call.
+            if self.idle.is_none() && !row.is_timed() {
+                if !row.is_dead() {
+                    return Some(row);
                 }
-                return Some(row);
+            } else {
+                let now = self.now();
+                if self.is_live(&row, now) {
+                    row.access(now);
+                    return Some(row);
+                }
             }
             let again = seen.is_some_and(|seen| Arc::ptr_eq(&seen, &row));
             if again || !row.is_dead() {
