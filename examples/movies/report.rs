@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use comfy_table::{Cell, CellAlignment, LineStyle, Row, Table, TableStyle};
-
 use larder::{Filter, Scalar as _, Total};
 
 use crate::film::{Fields, Film};

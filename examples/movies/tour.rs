@@ -1,5 +1,6 @@
 //! Questions.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -57,13 +58,13 @@ async fn words(films: &Cache<Film>, report: &mut Report<'_>) -> Result<(), Failu
 
     let page = ask!(
         report,
-        "Fuzzy: a misspelt title",
+        "Fuzzy: a misspelt title; the best first, and what has no rating last",
         films
             .find(|f| f.title.fuzzy("termniator", 2))
-            .sort(|f| f.released.day.asc())
+            .sort(|f| f.imdb_rating.desc())
             .fetch()
     );
-    report.films(&page.items, &[Title, Released, Director, Budget, Gross])?;
+    report.films(&page.items, &[Title, Released, Director, Imdb, Gross])?;
 
     let page = ask!(
         report,
@@ -149,14 +150,18 @@ async fn missing(films: &Cache<Film>, report: &mut Report<'_>) -> Result<(), Fai
     Ok(())
 }
 
+/// All days of a year.
+fn year(year: i32) -> Range<NaiveDate> {
+    let [from, to] = [year, year + 1].map(|year| NaiveDate::from_ymd_opt(year, 1, 1));
+    from.unwrap_or(NaiveDate::MAX)..to.unwrap_or(NaiveDate::MAX)
+}
+
 async fn order_and_pages(films: &Cache<Film>, report: &mut Report<'_>) -> Result<(), Failure> {
-    let [from, to] = [(1994, 1, 1), (1995, 1, 1)]
-        .map(|(year, month, day)| NaiveDate::from_ymd_opt(year, month, day).unwrap_or_default());
     let page = ask!(
         report,
         "Three sort keys: the films of 1994 that were seen most, genre by genre",
         films
-            .find(|f| f.released.day.between(from..to) & f.imdb_votes.ge(60_000))
+            .find(|f| f.released.day.between(year(1994)) & f.imdb_votes.ge(60_000))
             .sort(|f| f.genre.asc())
             .sort(|f| f.imdb_rating.desc())
             .sort(|f| f.title.asc())
