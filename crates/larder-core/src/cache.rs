@@ -414,9 +414,28 @@ impl<M: CacheModel> Cache<M> {
 
     /// The objects that the filter means: the beginning of a query, an update or a removal.
     ///
-    /// ```ignore
-    /// let page = users.find(|u| u.name.prefix("jo") & !u.roles.contains("bot"))
-    ///     .sort(|u| u.joined.desc()).page(3, 20).fetch().await?;
+    /// ```
+    /// # #[derive(Clone, serde::Serialize, serde::Deserialize, larder_derive::CacheModel)]
+    /// # #[cache(crate = larder_core)]
+    /// # struct User {
+    /// #     #[cache(id)]
+    /// #     id: u64,
+    /// #     #[cache(text)]
+    /// #     name: String,
+    /// #     #[cache(index)]
+    /// #     roles: Vec<String>,
+    /// #     #[cache(sort)]
+    /// #     joined: i64,
+    /// # }
+    /// # async fn example(users: &larder_core::Cache<User>) -> larder_core::Result<()> {
+    /// let page = users
+    ///     .find(|u| u.name.prefix("jo") & !u.roles.contains("bot"))
+    ///     .sort(|u| u.joined.desc())
+    ///     .page(3, 20)
+    ///     .fetch()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn find(&self, filter: impl FnOnce(M::Fields<M>) -> Filter<M>) -> Find<'_, M> {
         Find::new(self, filter(M::FIELDS))

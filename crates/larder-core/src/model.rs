@@ -179,8 +179,21 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
 
 /// A patch that changes nothing: for the rest of a patch's fields.
 ///
-/// ```ignore
+/// ```
+/// use larder_core::{Cache, Change::Set, keep};
+///
+/// # #[derive(Clone, serde::Serialize, serde::Deserialize, larder_derive::CacheModel)]
+/// # #[cache(crate = larder_core, patch(Clone))]
+/// # struct User {
+/// #     #[cache(id)]
+/// #     id: u64,
+/// #     name: String,
+/// #     email: Option<String>,
+/// # }
+/// # async fn example(users: &Cache<User>) -> larder_core::Result<()> {
 /// users.patch(&42, UserPatch { name: Set("joan".into()), ..keep() }).await?;
+/// # Ok(())
+/// # }
 /// ```
 pub fn keep<P: Default>() -> P {
     P::default()
