@@ -70,10 +70,7 @@ fn a_patch_of_a_generic_model_can_be_written() {
     let patch = WrappedPatch::<Vec<u8>> {
         inner: Change::Set(vec![1, 2]),
     };
-    assert_eq!(
-        serde_json::to_string(&patch).unwrap(),
-        r#"{"inner":[1,2]}"#
-    );
+    assert_eq!(serde_json::to_string(&patch).unwrap(), r#"{"inner":[1,2]}"#);
 }
 
 #[test]
