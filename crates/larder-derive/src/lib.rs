@@ -68,8 +68,9 @@ use crate::input::Input;
 /// - `validate = path`: a `fn(&User) -> Result<(), Invalid>` that is run before every write.
 /// - `patch(Debug, Clone, ..)`: derives for the patch. `Serialize` and `Deserialize` are serde's;
 ///   with them the patch takes over `rename`, `rename_all`, `alias`, the `skip`s and
-///   `deny_unknown_fields` from the model's `#[serde(..)]`, and a field absent from the
-///   input is `Keep`. `Default` is there always.
+///   `deny_unknown_fields` from the model's `#[serde(..)]`. A field absent from the input is
+///   `Keep`, and a `Keep` is left out of the output, so formats without field names will not do.
+///   `Default` is there always.
 /// - `crate = path`: the path of the larder crate.
 ///
 /// # On fields
