@@ -17,20 +17,10 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 const BASE: [&str; 2] = ["larder-core", "larder-derive"];
 const FACADE: &str = "larder";
 const CORE: &str = "larder-core";
-/// What the packages start with that only a client of a server, or a server, needs.
+/// Packages, and the first words of packages, that only servers and their clients need.
 const NETWORK: [&str; 12] = [
-    "axum",
-    "combine",
-    "h2",
-    "hickory",
-    "hyper",
-    "mio",
-    "native-tls",
-    "openssl",
-    "redis",
-    "reqwest",
-    "rustls",
-    "socket2",
+    "axum", "combine", "h2", "hickory", "hyper", "mio", "native", "openssl", "redis", "reqwest",
+    "rustls", "socket2",
 ];
 
 static ROOT: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -325,8 +315,10 @@ fn an_embedded_only_build_brings_no_network_along() {
     let packages = tree(FACADE, &[]);
     assert!(packages.contains_key("tantivy") && packages.contains_key("moka"));
     for name in packages.keys() {
-        let network = NETWORK.iter().find(|network| name.starts_with(**network));
-        assert_eq!(network, None, "{name} is part of an embedded-only build");
+        let network = NETWORK
+            .iter()
+            .any(|network| name.split_once('-').map_or(&**name, |(first, _)| first) == *network);
+        assert!(!network, "{name} is part of an embedded-only build");
     }
     let tokio = packages.get("tokio").into_iter().flatten();
     let network: Vec<_> = tokio
@@ -441,7 +433,11 @@ fn every_crate_shares_edition_version_licence_and_lints() {
         }
         let published = package.manifest_path.starts_with(ROOT.join("crates"));
         assert_eq!(published, package.publish.is_none(), "{}", package.name);
-        assert_eq!(published, package.description.is_some(), "{}", package.name);
+        assert!(
+            !published || package.description.is_some(),
+            "{}",
+            package.name
+        );
     }
 }
 

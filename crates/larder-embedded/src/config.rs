@@ -16,6 +16,18 @@ const NUMBER: &str = "a whole number such as `1000`";
 const DURATION: &str = "a duration such as `90s`, `15m`, `1h30m` or `7d`";
 
 /// Puts an [`EmbeddedStore`] together.
+///
+/// ```
+/// use std::time::Duration;
+/// use larder_embedded::EmbeddedStore;
+///
+/// let store = EmbeddedStore::builder()
+///     .max_bytes(256 << 20)
+///     .ttl(Duration::from_secs(600))
+///     .build()?;
+/// # let _ = store;
+/// # Ok::<(), larder_core::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct EmbeddedBuilder {
