@@ -31,7 +31,7 @@ pub(crate) struct Row {
 
 /// A film as it is cached: what is declared can be asked for.
 #[derive(Clone, Debug, Serialize, Deserialize, CacheModel)]
-#[cache(name = "example_film", from = Row, validate = possible, patch(Clone))]
+#[cache(name = "example_film", from = Row, validate = possible)]
 pub(crate) struct Film {
     #[cache(id)]
     pub(crate) id: u32,

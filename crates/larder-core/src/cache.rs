@@ -392,7 +392,7 @@ impl<M: CacheModel> Cache<M> {
     /// Applies a patch to the object with this id, if it is there, and returns it as it is now.
     ///
     /// Should another writer come between, the patch is applied again, and so it has to be
-    /// `Clone`: declare `#[cache(patch(Clone))]` on the model.
+    /// `Clone`, which it is where its fields are.
     ///
     /// # Errors
     /// As [`update`](Self::update); `InvalidModel` if the patch sets a field to null that cannot

@@ -183,7 +183,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
 /// use larder_core::{Cache, Change::Set, keep};
 ///
 /// # #[derive(Clone, serde::Serialize, serde::Deserialize, larder_derive::CacheModel)]
-/// # #[cache(crate = larder_core, patch(Clone))]
+/// # #[cache(crate = larder_core)]
 /// # struct User {
 /// #     #[cache(id)]
 /// #     id: u64,

@@ -93,7 +93,7 @@ use crate::input::Input;
 ///
 /// # Patches
 /// A patch has a `Change` for each field that is neither `id` nor `skip`, as visible as the field
-/// itself. A field whose type is written `Option<U>` takes `Change<U>`, and `Null` makes it
+/// itself, and is `Clone` where they are. A field whose type is written `Option<U>` takes `Change<U>`, and `Null` makes it
 /// `None`; to any other field `Null` is refused, and then nothing is changed.
 ///
 /// # Generics
