@@ -11,9 +11,30 @@ use crate::value::{Value, ValueRef};
 
 /// What to compute over the objects that a filter means.
 ///
-/// ```ignore
-/// users.find(|u| u.active.is_true())
-///     .aggregate(|u| Aggregate::new().group_by(u.team).avg(u.age).max(u.joined)).await?;
+/// ```
+/// use larder_core::{Aggregate, Cache};
+///
+/// # #[derive(Clone, serde::Serialize, serde::Deserialize, larder_derive::CacheModel)]
+/// # #[cache(crate = larder_core)]
+/// # struct User {
+/// #     #[cache(id)]
+/// #     id: u64,
+/// #     #[cache(index)]
+/// #     active: bool,
+/// #     #[cache(index)]
+/// #     team: Option<u32>,
+/// #     #[cache(index)]
+/// #     age: u8,
+/// #     #[cache(index)]
+/// #     joined: i64,
+/// # }
+/// # async fn example(users: &Cache<User>) -> larder_core::Result<()> {
+/// let teams = users
+///     .find(|u| u.active.is_true())
+///     .aggregate(|u| Aggregate::new().group_by(u.team).avg(u.age).max(u.joined))
+///     .await?;
+/// # Ok(())
+/// # }
 /// ```
 #[derive(Debug)]
 #[must_use]

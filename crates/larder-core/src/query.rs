@@ -7,7 +7,9 @@ use std::str::FromStr;
 
 use crate::error::{Error, Result};
 use crate::expr::Expr;
+use crate::field::FieldRef;
 use crate::id::IdKey;
+use crate::model::Object;
 use crate::schema::{Schema, fnv1a};
 use crate::store::Found;
 use crate::value::{GeoPoint, Value};
@@ -232,6 +234,21 @@ impl Query {
 }
 
 impl Place {
+    /// Where an object stands in an order by `keys`.
+    pub fn of(schema: &Schema, keys: &[SortKey], object: &dyn Object, id: &IdKey) -> Self {
+        let key = |key: &SortKey| match object.field(key.field) {
+            FieldRef::One(value) => {
+                let normal = schema.field(key.field).ok()?.normalize(value).ok()?;
+                Some(normal.into_value())
+            }
+            FieldRef::Missing | FieldRef::Many(_) => None,
+        };
+        Self {
+            keys: keys.iter().map(key).collect(),
+            id: id.clone(),
+        }
+    }
+
     /// Which of two places comes first by `keys`: missing last both ways, then by id.
     pub fn cmp_by(&self, other: &Self, keys: &[SortKey]) -> Ordering {
         for (key, (a, b)) in keys.iter().zip(self.keys.iter().zip(&other.keys)) {

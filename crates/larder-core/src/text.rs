@@ -98,15 +98,25 @@ impl Analyzer {
             .as_deref()
             .and_then(|language| frostem::Algorithm::from_name(language).ok())
             .map(frostem::Stemmer::new);
+        out.letters.reserve(text.len());
+        out.spans.reserve(text.len() / 6);
         let stop_words: Vec<String> = self.stop_words.iter().map(|word| self.fold(word)).collect();
         let mut position = out.spans.last().map_or(0, |last| last.position + 2);
         let mut run: Vec<&str> = Vec::new();
         let mut run_end = 0;
         let mut word = String::new();
-        for (start, segment) in text.split_word_bound_indices() {
-            if !is_word(segment) {
-                continue;
-            }
+        // Of ASCII alone the segments are found by a shorter way, and are words by the same rule.
+        let (ascii, unicode) = if text.is_ascii() {
+            (Some(text.unicode_word_indices()), None)
+        } else {
+            (None, Some(text.split_word_bound_indices()))
+        };
+        let unicode = unicode.into_iter().flatten();
+        let segments = ascii
+            .into_iter()
+            .flatten()
+            .chain(unicode.filter(|(_, segment)| is_word(segment)));
+        for (start, segment) in segments {
             if self.bigrams {
                 let single = is_unspaced(segment);
                 let goes_on = single && start == run_end;
@@ -164,7 +174,9 @@ impl Analyzer {
 
     fn fold_into(&self, text: &str, out: &mut String) {
         if text.is_ascii() {
-            out.extend(text.chars().map(|c| c.to_ascii_lowercase()));
+            let start = out.len();
+            out.push_str(text);
+            out[start..].make_ascii_lowercase();
         } else if self.fold_accents {
             out.extend(
                 text.chars()
@@ -228,6 +240,12 @@ pub(crate) fn encode_char(c: char, out: &mut String) -> usize {
     2
 }
 
+/// Whether all of it stands for itself, and each byte is a unit: most words of most texts.
+fn is_plain(word: &str) -> bool {
+    word.bytes()
+        .all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
+}
+
 fn stands_for_itself(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_digit() || c.is_ascii_lowercase();
@@ -263,13 +281,18 @@ struct Span {
 impl TokenList {
     fn push(&mut self, word: &str, position: u32) {
         let start = self.letters.len() as u32;
-        let mut units = 0;
-        for c in word.chars() {
-            let before = self.letters.len();
-            units += encode_char(c, &mut self.letters);
-            if units > MAX_TOKEN_UNITS {
-                self.letters.truncate(before);
-                break;
+        if is_plain(word) {
+            let units = word.len().min(MAX_TOKEN_UNITS);
+            self.letters.push_str(&word[..units]);
+        } else {
+            let mut units = 0;
+            for c in word.chars() {
+                let before = self.letters.len();
+                units += encode_char(c, &mut self.letters);
+                if units > MAX_TOKEN_UNITS {
+                    self.letters.truncate(before);
+                    break;
+                }
             }
         }
         let end = self.letters.len() as u32;
@@ -294,12 +317,17 @@ impl TokenList {
 
     /// The encoded tokens with their positions, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, u32)> {
-        self.spans.iter().map(|span| {
-            (
-                &self.letters[span.start as usize..span.end as usize],
-                span.position,
-            )
-        })
+        let token = |span: &Span| (self.token(*span), span.position);
+        self.spans.iter().map(token)
+    }
+
+    /// The encoded token at `index` of the order.
+    pub fn get(&self, index: usize) -> Option<&str> {
+        self.spans.get(index).map(|span| self.token(*span))
+    }
+
+    fn token(&self, span: Span) -> &str {
+        &self.letters[span.start as usize..span.end as usize]
     }
 
     /// Bytes on the heap.
@@ -370,6 +398,18 @@ mod tests {
         let (token, _) = tokens.iter().next().expect("one token");
         assert!(token.chars().count() <= MAX_TOKEN_UNITS);
         assert_eq!(token, "a".repeat(39));
+    }
+
+    proptest! {
+        #[test]
+        fn ascii_is_cut_into_the_same_words_by_both_ways(
+            text in "[ -~]{0,20}", dense in "[a1_.,:;'\" -]{0,12}",
+        ) {
+            for text in [text, dense] {
+                let long = text.split_word_bound_indices().filter(|(_, word)| is_word(word));
+                prop_assert!(long.eq(text.unicode_word_indices()), "{text:?}");
+            }
+        }
     }
 
     proptest! {

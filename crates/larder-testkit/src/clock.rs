@@ -7,6 +7,18 @@ use std::time::Duration;
 use larder_core::{Clock, Timestamp};
 
 /// A clock for tests. Clones show the same time.
+///
+/// ```
+/// use std::time::Duration;
+/// use larder_core::Clock as _;
+/// use larder_testkit::{ManualClock, ReferenceStore};
+///
+/// let clock = ManualClock::default();
+/// let store = ReferenceStore::new(clock.clone());
+/// let before = clock.now();
+/// clock.advance(Duration::from_secs(60)); // for `store` a minute has passed
+/// assert_eq!(clock.now().saturating_since(before), Duration::from_secs(60));
+/// ```
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<AtomicI64>);
 

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::conformance::Harness;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CacheModel)]
-#[cache(name = "doc", patch(Clone))]
+#[cache(name = "doc")]
 struct Doc {
     #[cache(id)]
     id: u64,

@@ -16,7 +16,7 @@ use super::asking::{means, refusal};
 use crate::conformance::Harness;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CacheModel)]
-#[cache(name = "user", patch(Clone))]
+#[cache(name = "user")]
 struct User {
     #[cache(id)]
     id: u64,
