@@ -103,7 +103,12 @@ impl<M> Aggregate<M> {
         self
     }
 
-    pub(crate) fn bind(self, expr: Expr, schema: &Schema) -> Result<AggregateQuery> {
+    /// Binds it to the model's schema, over the objects that `expr` means.
+    ///
+    /// # Errors
+    /// `InvalidFilter`: a field that the model lacks, or one that such a thing cannot be
+    /// computed of.
+    pub fn bind(self, expr: Expr, schema: &Schema) -> Result<AggregateQuery> {
         if let Some(field) = self.group_by {
             let spec = schema.field(field)?;
             if spec.kind == Kind::Geo {
