@@ -752,3 +752,6 @@ fn integer_bound(spec: &FieldSpec, bound: &Bound<Value>, upper: bool) -> Result<
         exact
     }))
 }
+
+#[cfg(test)]
+mod tests;
