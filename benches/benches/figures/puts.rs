@@ -39,6 +39,7 @@ pub(crate) fn measure(scale: &Scale) -> Rows {
             },
         ),
     ];
+    let mut joined = JOINED_BEFORE;
     for (shape, goal) in [
         (Shape::Tag, 150.0),
         (Shape::CityAndAge, 150.0),
@@ -46,7 +47,7 @@ pub(crate) fn measure(scale: &Scale) -> Rows {
         (Shape::AgeRange, 330.0),
     ] {
         store.flush()?;
-        rows.push(put_and_find(scale, &cache, shape, goal)?);
+        rows.push(put_and_find(scale, &cache, shape, goal, &mut joined)?);
     }
     Ok(rows)
 }
@@ -103,11 +104,14 @@ fn put_and_find(
     cache: &Cache<User>,
     shape: Shape,
     goal: f64,
+    joined: &mut u64,
 ) -> Result<Row, Failure> {
     let mut users = Users::new(7);
     let mut times = (Vec::new(), Vec::new());
     for write in 0..scale.find_rounds * 4 {
-        let user = newest(&mut users, shape, write, scale.objects as u64);
+        *joined += 1;
+        let id = data::ids(*joined, scale.objects as u64, 1)[0];
+        let user = newest(users.with_id(id), shape, write, *joined);
         let put = time(|| drop(black_box(block_on(cache.put(Arc::clone(&user))))));
         let mut page = None;
         let find = time(|| page = Some(block_on(shape.newest(cache, write).fetch())));
@@ -141,10 +145,9 @@ fn put_and_find(
     ))
 }
 
-/// A user whom a variant of a shape means and who joined after all before.
-pub(crate) fn newest(users: &mut Users, shape: Shape, variant: usize, below: u64) -> Arc<User> {
-    let mut user = users.with_id(variant as u64 * 7_919 % below);
-    user.joined = JOINED_BEFORE + variant as u64;
+/// The user changed so that a variant of a shape means it and it joined at `joined`.
+pub(crate) fn newest(mut user: User, shape: Shape, variant: usize, joined: u64) -> Arc<User> {
+    user.joined = joined;
     let age = (20 + variant % 40) as u32;
     match shape {
         Shape::Tag => user.tags = vec![data::tag(variant)],

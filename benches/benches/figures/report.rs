@@ -104,7 +104,7 @@ impl Row {
             .measured
             .map_or_else(|| "-".to_owned(), |(measured, _)| number(measured));
         format!(
-            "{id:<4} {:<42} {measured:>9} {goal:>10}  {:<12} {}",
+            "{id:<4} {:<48} {measured:>9} {goal:>10}  {:<12} {}",
             self.what,
             self.verdict().to_string(),
             self.note
@@ -148,7 +148,7 @@ pub(crate) fn header(scale: &Scale) -> String {
         "{}, {cores} cores of {cpu} (load {load}), commit {}, {}\n\
          {} users, pages of 20; every ratio is the median over interleaved rounds.\n\
          The times at the end are medians too; only ratios are worth quoting.\n\
-         {:<4} {:<42} {:>9} {:>10}  {:<12} ours / theirs",
+         {:<4} {:<48} {:>9} {:>10}  {:<12} ours / theirs",
         humantime::format_rfc3339_seconds(SystemTime::now()),
         output("git", &["describe", "--always", "--dirty", "--exclude=*"]),
         output("rustc", &["--version"]),

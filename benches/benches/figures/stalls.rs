@@ -81,7 +81,9 @@ fn writes(cache: &Cache<User>, scale: &Scale) -> Result<Vec<f64>, Failure> {
     let mut users = Users::new(4);
     let mut times = Vec::with_capacity(WRITES);
     for write in 0..WRITES {
-        let user = newest(&mut users, Shape::Tag, write, scale.objects as u64);
+        let id = write as u64 * 31 % scale.objects as u64;
+        let joined = data::JOINED_BEFORE + write as u64;
+        let user = newest(users.with_id(id), Shape::Tag, write, joined);
         let mut page = None;
         let time = time(|| {
             drop(black_box(block_on(cache.put(Arc::clone(&user)))));

@@ -13,7 +13,7 @@ use crate::expr::Expr;
 use crate::filter::Filter;
 use crate::find::Find;
 use crate::id::{Id, IdKey, IdLike};
-use crate::model::{CacheModel, Patch};
+use crate::model::{CacheModel, Object, Patch};
 use crate::schema::Schema;
 use crate::store::{
     Condition, Found, Lifetime, Model, Probe, Put, PutOutcome, Removal, Store, StoreStats, Stored,
@@ -193,10 +193,28 @@ impl<M: CacheModel> Cache<M> {
     /// Those of the store. Bytes that cannot be read are a miss, counted, and removed.
     pub async fn get<Q: IdLike<M::Id> + ?Sized>(&self, id: &Q) -> Result<Option<Arc<M>>> {
         let key = id.key();
-        let found = match self.inner.store.probe(&self.inner.model, &key) {
-            Probe::Hit(found) => Some(found),
-            Probe::Miss => None,
-            Probe::Unknown => self.fetch(&key).await?,
+        match self.inner.store.probe(&self.inner.model, &key) {
+            Probe::Hit(Found {
+                object: Stored::Live(object),
+                ..
+            }) => {
+                self.record(true);
+                typed(object).map(Some)
+            }
+            Probe::Hit(found) => Box::pin(self.get_far(key, Some(found))).await,
+            Probe::Miss => {
+                self.record(false);
+                Ok(None)
+            }
+            Probe::Unknown => Box::pin(self.get_far(key, None)).await,
+        }
+    }
+
+    /// What of `get` may have to wait, apart, so that what need not stays small.
+    async fn get_far(&self, key: IdKey, found: Option<Found>) -> Result<Option<Arc<M>>> {
+        let found = match found {
+            Some(found) => Some(found),
+            None => self.fetch(&key).await?,
         };
         let object = match found {
             Some(found) => self.open(&key, found).await?.map(|(object, _)| object),
@@ -373,6 +391,9 @@ impl<M: CacheModel> Cache<M> {
 
     /// Applies a patch to the object with this id, if it is there, and returns it as it is now.
     ///
+    /// Should another writer come between, the patch is applied again, and so it has to be
+    /// `Clone`, which it is where its fields are.
+    ///
     /// # Errors
     /// As [`update`](Self::update); `InvalidModel` if the patch sets a field to null that cannot
     /// be missing.
@@ -393,9 +414,28 @@ impl<M: CacheModel> Cache<M> {
 
     /// The objects that the filter means: the beginning of a query, an update or a removal.
     ///
-    /// ```ignore
-    /// let page = users.find(|u| u.name.prefix("jo") & !u.roles.contains("bot"))
-    ///     .sort(|u| u.joined.desc()).page(3, 20).fetch().await?;
+    /// ```
+    /// # #[derive(Clone, serde::Serialize, serde::Deserialize, larder_derive::CacheModel)]
+    /// # #[cache(crate = larder_core)]
+    /// # struct User {
+    /// #     #[cache(id)]
+    /// #     id: u64,
+    /// #     #[cache(text)]
+    /// #     name: String,
+    /// #     #[cache(index)]
+    /// #     roles: Vec<String>,
+    /// #     #[cache(sort)]
+    /// #     joined: i64,
+    /// # }
+    /// # async fn example(users: &larder_core::Cache<User>) -> larder_core::Result<()> {
+    /// let page = users
+    ///     .find(|u| u.name.prefix("jo") & !u.roles.contains("bot"))
+    ///     .sort(|u| u.joined.desc())
+    ///     .page(3, 20)
+    ///     .fetch()
+    ///     .await?;
+    /// # Ok(())
+    /// # }
     /// ```
     pub fn find(&self, filter: impl FnOnce(M::Fields<M>) -> Filter<M>) -> Find<'_, M> {
         Find::new(self, filter(M::FIELDS))
@@ -586,15 +626,17 @@ impl<M: CacheModel> Cache<M> {
 /// The typed object behind `found`: the very same where it is live, read from bytes elsewhere.
 pub(crate) fn decode<M: CacheModel>(found: &Found) -> Result<Arc<M>> {
     match &found.object {
-        Stored::Live(object) => {
-            let any: Arc<dyn Any + Send + Sync> = Arc::clone(object) as _;
-            any.downcast().map_err(|_| {
-                Error::internal(format!(
-                    "the store holds an object that is no `{}`",
-                    std::any::type_name::<M>()
-                ))
-            })
-        }
+        Stored::Live(object) => typed(Arc::clone(object)),
         Stored::Encoded(bytes, codec) => codec::decode(&**codec, bytes).map(Arc::new),
     }
+}
+
+fn typed<M: CacheModel>(object: Arc<dyn Object>) -> Result<Arc<M>> {
+    let any: Arc<dyn Any + Send + Sync> = object;
+    any.downcast().map_err(|_| {
+        Error::internal(format!(
+            "the store holds an object that is no `{}`",
+            std::any::type_name::<M>()
+        ))
+    })
 }

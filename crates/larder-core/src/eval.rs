@@ -80,6 +80,10 @@ fn phrase_occurs(phrase: &[(String, u32)], tokens: &TokenList) -> bool {
 /// table, given up as soon as a whole row is beyond it.
 pub fn is_near(a: &str, b: &str, limit: u8) -> bool {
     let limit = usize::from(limit);
+    // Each unit more or less is an edit of its own: most words fall out here.
+    if a.chars().count().abs_diff(b.chars().count()) > limit {
+        return false;
+    }
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, unit) in a.chars().enumerate() {

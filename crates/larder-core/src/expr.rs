@@ -195,8 +195,9 @@ impl Expr {
     /// `InvalidFilter`: all conditions skipped; too large; a field without the index the
     /// condition needs; NaN; text of no words; a distance beyond 1 to 3; a point off the globe.
     pub fn bind<M>(filter: Filter<M>, schema: &Schema) -> Result<Self> {
-        Binder { schema }
-            .bind(&filter.into_ast()?, false)
+        filter
+            .into_ast()
+            .and_then(|ast| Binder { schema }.bind(&ast, false))
             .map_err(|error| error.with_model(schema.name()))
     }
 
@@ -752,3 +753,6 @@ fn integer_bound(spec: &FieldSpec, bound: &Bound<Value>, upper: bool) -> Result<
         exact
     }))
 }
+
+#[cfg(test)]
+mod tests;

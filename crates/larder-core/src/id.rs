@@ -80,6 +80,16 @@ impl IdKey {
         }
     }
 
+    /// The key cut to 64 bits that keep its order: of two keys the lesser never has the greater
+    /// rank. Of an integer nothing is cut.
+    pub fn rank(&self) -> u64 {
+        let mut head = [0; 8];
+        for (to, from) in head.iter_mut().zip(self.as_bytes()) {
+            *to = *from;
+        }
+        u64::from_be_bytes(head)
+    }
+
     /// Bytes on the heap that this key alone is the cause of.
     pub fn heap_size(&self) -> usize {
         match &self.0 {

@@ -17,9 +17,18 @@ use crate::store::Store;
 
 /// Values of one type under string keys.
 ///
-/// ```ignore
+/// ```
+/// use std::time::Duration;
+/// use larder_core::{KeyCache, Store};
+///
+/// # #[derive(serde::Serialize, serde::Deserialize)]
+/// # struct Session;
+/// # async fn example(store: Store, session: Session) -> larder_core::Result<()> {
 /// let sessions = KeyCache::<Session>::new(store, "sessions").await?;
 /// sessions.set("abc", session, Duration::from_secs(900)).await?;
+/// let session = sessions.get("abc").await?;
+/// # Ok(())
+/// # }
 /// ```
 pub struct KeyCache<T> {
     cache: Cache<Keyed<T>>,

@@ -137,7 +137,8 @@ pub trait Patch<M> {
 /// What a patch does to one field: three states, because "leave it" and "clear it" differ.
 ///
 /// In a patch read from JSON (`#[cache(patch(Deserialize))]`) an absent field is `Keep`, a null
-/// one `Null`, any other `Set`.
+/// one `Null`, any other `Set`; `patch(Serialize)` writes it so. A format has to know its fields
+/// by name for that, as JSON does and bincode does not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Change<T> {
     /// Leave the field as it is.
@@ -156,6 +157,20 @@ impl<T> Change<T> {
     }
 }
 
+/// Null and values are written as they are. `Keep` is the absence of a field, which only the struct
+/// around it can write: derived patches leave it out, and written by itself it is an error.
+impl<T: Serialize> Serialize for Change<T> {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Keep => Err(serde::ser::Error::custom(
+                "a change that keeps its field has to be left out of what is written",
+            )),
+            Self::Null => serializer.serialize_none(),
+            Self::Set(value) => serializer.serialize_some(value),
+        }
+    }
+}
+
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(Option::deserialize(deserializer)?.map_or(Self::Null, Self::Set))
@@ -164,8 +179,21 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
 
 /// A patch that changes nothing: for the rest of a patch's fields.
 ///
-/// ```ignore
+/// ```
+/// use larder_core::{Cache, Change::Set, keep};
+///
+/// # #[derive(Clone, serde::Serialize, serde::Deserialize, larder_derive::CacheModel)]
+/// # #[cache(crate = larder_core)]
+/// # struct User {
+/// #     #[cache(id)]
+/// #     id: u64,
+/// #     name: String,
+/// #     email: Option<String>,
+/// # }
+/// # async fn example(users: &Cache<User>) -> larder_core::Result<()> {
 /// users.patch(&42, UserPatch { name: Set("joan".into()), ..keep() }).await?;
+/// # Ok(())
+/// # }
 /// ```
 pub fn keep<P: Default>() -> P {
     P::default()
@@ -173,7 +201,8 @@ pub fn keep<P: Default>() -> P {
 
 /// A live object with its type erased: what a store holds and indexes.
 ///
-/// Every [`CacheModel`] is one; nobody implements it by hand.
+/// Every [`CacheModel`] is one. By hand it is for objects whose fields are known at run time
+/// only, such as a test kit's.
 pub trait Object: Any + Send + Sync {
     /// The value of the declared field at `position`, borrowed.
     fn field(&self, position: u16) -> FieldRef<'_>;

@@ -7,7 +7,9 @@ use std::str::FromStr;
 
 use crate::error::{Error, Result};
 use crate::expr::Expr;
+use crate::field::FieldRef;
 use crate::id::IdKey;
+use crate::model::Object;
 use crate::schema::{Schema, fnv1a};
 use crate::store::Found;
 use crate::value::{GeoPoint, Value};
@@ -232,6 +234,21 @@ impl Query {
 }
 
 impl Place {
+    /// Where an object stands in an order by `keys`.
+    pub fn of(schema: &Schema, keys: &[SortKey], object: &dyn Object, id: &IdKey) -> Self {
+        let key = |key: &SortKey| match object.field(key.field) {
+            FieldRef::One(value) => {
+                let normal = schema.field(key.field).ok()?.normalize(value).ok()?;
+                Some(normal.into_value())
+            }
+            FieldRef::Missing | FieldRef::Many(_) => None,
+        };
+        Self {
+            keys: keys.iter().map(key).collect(),
+            id: id.clone(),
+        }
+    }
+
     /// Which of two places comes first by `keys`: missing last both ways, then by id.
     pub fn cmp_by(&self, other: &Self, keys: &[SortKey]) -> Ordering {
         for (key, (a, b)) in keys.iter().zip(self.keys.iter().zip(&other.keys)) {
@@ -271,6 +288,9 @@ impl fmt::Display for Cursor {
             write_value(key.as_ref(), &mut bytes);
         }
         bytes.extend_from_slice(self.place.id.as_bytes());
+        // A place that was changed on the way is still a place: only a sum over it all tells.
+        let sum = fnv1a(&bytes);
+        bytes.extend_from_slice(&sum.to_be_bytes());
         bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
@@ -295,6 +315,10 @@ impl FromStr for Cursor {
 }
 
 fn read_cursor(bytes: &[u8]) -> Option<Cursor> {
+    let (bytes, sum) = bytes.split_last_chunk()?;
+    if fnv1a(bytes) != u64::from_be_bytes(*sum) {
+        return None;
+    }
     let (&version, mut rest) = bytes.split_first()?;
     if version != 1 {
         return None;
@@ -474,6 +498,76 @@ impl<T> Page<T> {
             total,
             extent,
             next,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            any::<bool>().prop_map(Value::Bool),
+            any::<i128>().prop_map(Value::Int),
+            any::<f64>()
+                .prop_filter("a number", |float| !float.is_nan())
+                .prop_map(Value::Float),
+            (any::<i128>(), any::<u32>())
+                .prop_map(|(mantissa, scale)| Value::Decimal { mantissa, scale }),
+            any::<String>().prop_map(Value::Str),
+            any::<u128>().prop_map(Value::Uuid),
+            (-90.0..=90.0, -180.0..=180.0)
+                .prop_map(|(lat, lon)| Value::Geo(GeoPoint::new(lat, lon))),
+        ]
+    }
+
+    fn any_cursor() -> impl Strategy<Value = Cursor> {
+        (
+            any::<u64>(),
+            proptest::collection::vec(proptest::option::of(any_value()), 0..=MAX_SORT_KEYS),
+            proptest::collection::vec(any::<u8>(), 0..40),
+        )
+            .prop_map(|(signature, keys, id)| Cursor {
+                signature,
+                place: Place {
+                    keys,
+                    id: IdKey::from_bytes(&id),
+                },
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn a_cursor_comes_back_from_its_text(cursor in any_cursor()) {
+            prop_assert_eq!(cursor.to_string().parse::<Cursor>().ok(), Some(cursor));
+        }
+
+        #[test]
+        fn a_mangled_cursor_is_refused(
+            cursor in any_cursor(), at: usize, other in "[0-9a-f]|\\PC", kind in 0..4,
+        ) {
+            let text = cursor.to_string();
+            let at = at % text.len();
+            let (head, tail) = text.split_at(at);
+            let mangled = match kind {
+                0 => format!("{head}{other}{tail}"),
+                1 => format!("{head}{other}{}", &tail[1..]),
+                2 => head.to_owned(),
+                _ => format!("{head}{}", tail.get(2..).unwrap_or_default()),
+            };
+            let read = mangled.parse::<Cursor>();
+            prop_assert_eq!(read.is_ok(), mangled.to_lowercase() == text);
+        }
+
+        #[test]
+        fn any_text_reads_as_a_cursor_or_not_without_a_panic(text: String, bytes: Vec<u8>) {
+            prop_assert!(text.parse::<Cursor>().is_err());
+            let sealed = [&bytes[..], &fnv1a(&bytes).to_be_bytes()].concat();
+            if let Some(cursor) = read_cursor(&sealed) {
+                prop_assert_eq!(cursor.to_string().parse::<Cursor>().ok(), Some(cursor));
+            }
         }
     }
 }

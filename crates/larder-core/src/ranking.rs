@@ -37,14 +37,28 @@ pub fn relevance(expr: &Expr, document: &Document, corpus: &dyn Corpus) -> f32 {
 }
 
 fn bm25(field: u16, token: &str, document: &Document, corpus: &dyn Corpus) -> f32 {
-    const K1: f32 = 1.2;
-    const B: f32 = 0.75;
     let Some(tokens) = &document.field(field).tokens else {
         return 0.0;
     };
     let occurrences = tokens.iter().filter(|(found, _)| *found == token).count() as f32;
-    let frequency = corpus.document_frequency(field, token);
-    let rarity = (1.0 + (corpus.objects() - frequency + 0.5).max(0.0) / (frequency + 0.5)).ln();
-    let length = tokens.len() as f32 / corpus.average_length(field).max(1.0);
-    rarity * (1.0 + K1) * occurrences / (occurrences + K1 * (1.0 - B + B * length))
+    let weight = rarity(corpus.objects(), corpus.document_frequency(field, token));
+    weight
+        * saturation(
+            occurrences,
+            tokens.len() as f32,
+            corpus.average_length(field),
+        )
+}
+
+/// How much a token tells that `frequency` of `objects` objects hold.
+pub fn rarity(objects: f32, frequency: f32) -> f32 {
+    (1.0 + (objects - frequency + 0.5).max(0.0) / (frequency + 0.5)).ln()
+}
+
+/// What so many occurrences in a text of so many tokens count.
+pub fn saturation(occurrences: f32, length: f32, average_length: f32) -> f32 {
+    const K1: f32 = 1.2;
+    const B: f32 = 0.75;
+    let length = length / average_length.max(1.0);
+    (1.0 + K1) * occurrences / (occurrences + K1 * (1.0 - B + B * length))
 }

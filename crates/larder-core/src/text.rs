@@ -98,15 +98,25 @@ impl Analyzer {
             .as_deref()
             .and_then(|language| frostem::Algorithm::from_name(language).ok())
             .map(frostem::Stemmer::new);
+        out.letters.reserve(text.len());
+        out.spans.reserve(text.len() / 6);
         let stop_words: Vec<String> = self.stop_words.iter().map(|word| self.fold(word)).collect();
         let mut position = out.spans.last().map_or(0, |last| last.position + 2);
         let mut run: Vec<&str> = Vec::new();
         let mut run_end = 0;
         let mut word = String::new();
-        for (start, segment) in text.split_word_bound_indices() {
-            if !is_word(segment) {
-                continue;
-            }
+        // Of ASCII alone the segments are found by a shorter way, and are words by the same rule.
+        let (ascii, unicode) = if text.is_ascii() {
+            (Some(text.unicode_word_indices()), None)
+        } else {
+            (None, Some(text.split_word_bound_indices()))
+        };
+        let unicode = unicode.into_iter().flatten();
+        let segments = ascii
+            .into_iter()
+            .flatten()
+            .chain(unicode.filter(|(_, segment)| is_word(segment)));
+        for (start, segment) in segments {
             if self.bigrams {
                 let single = is_unspaced(segment);
                 let goes_on = single && start == run_end;
@@ -164,7 +174,9 @@ impl Analyzer {
 
     fn fold_into(&self, text: &str, out: &mut String) {
         if text.is_ascii() {
-            out.extend(text.chars().map(|c| c.to_ascii_lowercase()));
+            let start = out.len();
+            out.push_str(text);
+            out[start..].make_ascii_lowercase();
         } else if self.fold_accents {
             out.extend(
                 text.chars()
@@ -228,6 +240,12 @@ pub(crate) fn encode_char(c: char, out: &mut String) -> usize {
     2
 }
 
+/// Whether all of it stands for itself, and each byte is a unit: most words of most texts.
+fn is_plain(word: &str) -> bool {
+    word.bytes()
+        .all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
+}
+
 fn stands_for_itself(c: char) -> bool {
     if c.is_ascii() {
         return c.is_ascii_digit() || c.is_ascii_lowercase();
@@ -263,13 +281,18 @@ struct Span {
 impl TokenList {
     fn push(&mut self, word: &str, position: u32) {
         let start = self.letters.len() as u32;
-        let mut units = 0;
-        for c in word.chars() {
-            let before = self.letters.len();
-            units += encode_char(c, &mut self.letters);
-            if units > MAX_TOKEN_UNITS {
-                self.letters.truncate(before);
-                break;
+        if is_plain(word) {
+            let units = word.len().min(MAX_TOKEN_UNITS);
+            self.letters.push_str(&word[..units]);
+        } else {
+            let mut units = 0;
+            for c in word.chars() {
+                let before = self.letters.len();
+                units += encode_char(c, &mut self.letters);
+                if units > MAX_TOKEN_UNITS {
+                    self.letters.truncate(before);
+                    break;
+                }
             }
         }
         let end = self.letters.len() as u32;
@@ -294,12 +317,17 @@ impl TokenList {
 
     /// The encoded tokens with their positions, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, u32)> {
-        self.spans.iter().map(|span| {
-            (
-                &self.letters[span.start as usize..span.end as usize],
-                span.position,
-            )
-        })
+        let token = |span: &Span| (self.token(*span), span.position);
+        self.spans.iter().map(token)
+    }
+
+    /// The encoded token at `index` of the order.
+    pub fn get(&self, index: usize) -> Option<&str> {
+        self.spans.get(index).map(|span| self.token(*span))
+    }
+
+    fn token(&self, span: Span) -> &str {
+        &self.letters[span.start as usize..span.end as usize]
     }
 
     /// Bytes on the heap.
@@ -372,6 +400,49 @@ mod tests {
         assert_eq!(token, "a".repeat(39));
     }
 
+    /// Every character there is, against the rule as the design notes state it.
+    #[test]
+    fn characters_take_the_units_of_the_safe_alphabet() {
+        let mut seen = std::collections::HashSet::new();
+        for c in '\0'..=char::MAX {
+            let code = u32::from(c);
+            let lower = |c: char| c.to_lowercase().collect::<String>();
+            let upper_lower: String = c.to_uppercase().flat_map(char::to_lowercase).collect();
+            let safe = c.is_ascii_digit()
+                || c.is_ascii_lowercase()
+                || ((0xa0..=0xffff).contains(&code)
+                    && !(0xe000..=0xe83f).contains(&code)
+                    && lower(c) == c.to_string()
+                    && upper_lower == c.to_string()
+                    && !(0x13a0..=0x13fd).contains(&code)
+                    && !(0xab70..=0xabbf).contains(&code));
+            let wanted: String = if safe {
+                c.to_string()
+            } else {
+                [0xe000 + (code >> 10), 0xe440 + (code & 0x3ff)]
+                    .into_iter()
+                    .filter_map(char::from_u32)
+                    .collect()
+            };
+            let mut out = String::new();
+            let units = encode_char(c, &mut out);
+            assert_eq!((&out, units), (&wanted, out.chars().count()), "{c:?}");
+            assert!(seen.insert(out), "{c:?} is written like another");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn ascii_is_cut_into_the_same_words_by_both_ways(
+            text in "[ -~]{0,20}", dense in "[a1_.,:;'\" -]{0,12}",
+        ) {
+            for text in [text, dense] {
+                let long = text.split_word_bound_indices().filter(|(_, word)| is_word(word));
+                prop_assert!(long.eq(text.unicode_word_indices()), "{text:?}");
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn encoding_is_injective_and_splits_nowhere_else(a in "\\PC{0,12}", b in "\\PC{0,12}") {
@@ -379,6 +450,58 @@ mod tests {
             prop_assert_eq!(a == b, encoded(&a) == encoded(&b));
             prop_assert_eq!(a.contains(&b), encoded(&a).contains(&encoded(&b)));
             prop_assert_eq!(a.starts_with(&b), encoded(&a).starts_with(&encoded(&b)));
+        }
+
+        #[test]
+        fn encoding_tells_any_two_strings_apart(
+            a in proptest::collection::vec(any::<char>(), 0..6),
+            b in proptest::collection::vec(any::<char>(), 0..6),
+            c in proptest::collection::vec(any::<char>(), 0..6),
+        ) {
+            let text = |chars: &[char]| chars.iter().collect::<String>();
+            let encoded = |text: &str| { let mut out = String::new(); encode(text, &mut out); out };
+            let whole = text(&[&a[..], &b, &c].concat());
+            let part = text(&b);
+            prop_assert!(encoded(&whole).contains(&encoded(&part)));
+            for (x, y) in [(&a, &b), (&b, &c), (&a, &c)] {
+                let (x, y) = (text(x), text(y));
+                prop_assert_eq!(x == y, encoded(&x) == encoded(&y));
+                prop_assert_eq!(x.contains(&y), encoded(&x).contains(&encoded(&y)));
+                prop_assert_eq!(x.ends_with(&y), encoded(&x).ends_with(&encoded(&y)));
+            }
+            // Nothing matches from the middle of one character to that of another.
+            let units = encoded(&whole);
+            let starts: Vec<usize> = whole
+                .char_indices()
+                .map(|(at, _)| encoded(&whole[..at]).len())
+                .collect();
+            for (at, _) in units.match_indices(&encoded(&part)).filter(|_| !part.is_empty()) {
+                prop_assert!(starts.contains(&at));
+            }
+        }
+
+        #[test]
+        fn tokens_are_whole_words_of_at_most_forty_units_in_order(
+            text in "([a-cßÉ漢🙂\u{301}\u{0} ,.-]|\\PC){0,120}", fold: bool, stem: bool, bigrams: bool,
+        ) {
+            let mut analyzer = Analyzer::new().with_stop_words(["a", "b"]);
+            if fold { analyzer = analyzer.with_accent_folding(); }
+            if stem { analyzer = analyzer.with_stemming("english"); }
+            if bigrams { analyzer = analyzer.with_bigrams(); }
+            let tokens = analyzer.analyze(&text);
+            let mut last = None;
+            for (token, position) in tokens.iter() {
+                prop_assert!((1..=MAX_TOKEN_UNITS).contains(&token.chars().count()));
+                prop_assert!(last < Some(position));
+                last = Some(position);
+                // A high unit is followed by a low one, and a low one stands behind a high one.
+                let mut high = false;
+                for unit in token.chars() {
+                    prop_assert_eq!(high, matches!(unit, '\u{e440}'..='\u{e83f}'));
+                    high = matches!(unit, '\u{e000}'..='\u{e43f}');
+                }
+                prop_assert!(!high);
+            }
         }
 
         #[test]

@@ -68,8 +68,9 @@ use crate::input::Input;
 /// - `validate = path`: a `fn(&User) -> Result<(), Invalid>` that is run before every write.
 /// - `patch(Debug, Clone, ..)`: derives for the patch. `Serialize` and `Deserialize` are serde's;
 ///   with them the patch takes over `rename`, `rename_all`, `alias`, the `skip`s and
-///   `deny_unknown_fields` from the model's `#[serde(..)]`, and a field absent from the
-///   input is `Keep`. `Default` is there always.
+///   `deny_unknown_fields` from the model's `#[serde(..)]`. A field absent from the input is
+///   `Keep`, and a `Keep` is left out of the output, so formats without field names will not do.
+///   `Default` is there always.
 /// - `crate = path`: the path of the larder crate.
 ///
 /// # On fields
@@ -92,7 +93,7 @@ use crate::input::Input;
 ///
 /// # Patches
 /// A patch has a `Change` for each field that is neither `id` nor `skip`, as visible as the field
-/// itself. A field whose type is written `Option<U>` takes `Change<U>`, and `Null` makes it
+/// itself, and is `Clone` where they are. A field whose type is written `Option<U>` takes `Change<U>`, and `Null` makes it
 /// `None`; to any other field `Null` is refused, and then nothing is changed.
 ///
 /// # Generics

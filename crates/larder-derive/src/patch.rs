@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::punctuated::Punctuated;
-use syn::{Attribute, GenericArgument, Meta, Path, PathArguments, Token, Type};
+use syn::{Attribute, GenericArgument, Meta, Path, PathArguments, Token, Type, parse_quote};
 
 use crate::input::{Input, InputField, mentions_any};
 
@@ -53,8 +53,11 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
             }
         }
     });
+    let clone = clone(input, &fields);
     quote! {
         #definition
+
+        #clone
 
         #[automatically_derived]
         impl #impl_generics #private::std::default::Default for #name #arguments #clause {
@@ -79,6 +82,41 @@ pub(crate) fn expand(input: &Input) -> TokenStream {
             }
         }
     }
+}
+
+/// `Clone` where the fields have it, without which `Cache::patch` could not try again. Nothing if
+/// the caller derives it. A bound `for` a lifetime that it does not use may fail quietly; a plain
+/// one on a type without parameters would not compile.
+fn clone(input: &Input, fields: &[&InputField]) -> Option<TokenStream> {
+    let derives = input.options.patch.as_ref();
+    if derives.is_some_and(|derives| derives.value.iter().any(|path| path.is_ident("Clone"))) {
+        return None;
+    }
+    let (private, name) = (&input.private, input.companion("Patch"));
+    let mut generics = input.generics.clone();
+    let clause = generics.make_where_clause();
+    for field in fields {
+        let ty = option_of(&field.ty).unwrap_or(&field.ty);
+        clause
+            .predicates
+            .push(parse_quote!(for<'__any> #ty: #private::std::clone::Clone));
+    }
+    let (impl_generics, arguments, clause) = generics.split_for_impl();
+    let idents: Vec<_> = fields.iter().map(|field| &field.ident).collect();
+    let marker =
+        marker(input, fields).map(|_| quote!(__marker: #private::std::marker::PhantomData,));
+    Some(quote! {
+        #[automatically_derived]
+        #[allow(deprecated)]
+        impl #impl_generics #private::std::clone::Clone for #name #arguments #clause {
+            fn clone(&self) -> Self {
+                Self {
+                    #(#idents: #private::std::clone::Clone::clone(&self.#idents),)*
+                    #marker
+                }
+            }
+        }
+    })
 }
 
 fn definition(input: &Input, fields: &[&InputField]) -> TokenStream {

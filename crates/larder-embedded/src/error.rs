@@ -5,9 +5,11 @@ use larder_core::{Error, ErrorKind};
 pub(crate) const STORE: &str = "embedded";
 
 pub(crate) fn engine(error: impl std::error::Error + Send + Sync + 'static) -> Error {
-    Error::internal("tantivy failed")
-        .with_source(error)
-        .with_store(STORE)
+    internal("tantivy failed").with_source(error)
+}
+
+pub(crate) fn internal(message: &str) -> Error {
+    Error::internal(message).with_store(STORE)
 }
 
 pub(crate) fn closed() -> Error {

@@ -1,329 +1,405 @@
-//! From a filter to rows: set algebra over documents, one bit each, segment by segment.
+//! From a filter to documents: set algebra over a segment, one bit a document.
 //!
-//! Leaves that tantivy's terms answer exactly are read from its postings. Phrases and distances
-//! on the globe are narrowed by terms and decided by the evaluator in core, which is their
-//! definition.
+//! What tantivy's terms and columns answer exactly is read from them; distances on the globe are
+//! decided by the one expression in core, over the columns of coordinates.
 
-use std::ops::Bound;
+use std::ops::{Bound, RangeInclusive};
 
-use larder_core::Result;
-use larder_core::expr::{Expr, Leaf};
-use larder_core::ranking::Corpus;
+use larder_core::expr::{Circle, Expr, Leaf, is_near};
+use larder_core::glob::{Glob, GlobPart};
+use larder_core::{GeoPoint, Result, Value};
+use tantivy::columnar::Column;
 use tantivy::postings::Postings;
+use tantivy::query::{EnableScoring, PhraseQuery, Query as _};
 use tantivy::schema::{Field, IndexRecordOption};
-use tantivy::{SegmentReader, TERMINATED, Term};
+use tantivy::{DocSet, InvertedIndexReader, TERMINATED, Term};
 
+use crate::bits::Docs;
 use crate::error::engine;
-use crate::index::{Exact, FieldLayout, Segments, exact_term};
+use crate::index::{Layout, TermOf, term};
+use crate::segment::Segment;
 
-/// A set of documents of one segment.
-pub(crate) struct Docs {
-    words: Vec<u64>,
-    len: u32,
+/// A column is read at single documents rather than from end to end where fewer than one in so
+/// many are asked for.
+const FEW: usize = 8;
+
+/// The documents that `expr` means, dead ones among them.
+pub(crate) fn matching(segment: &Segment, expr: &Expr) -> Result<Docs> {
+    Search { segment }.docs(expr, None)
 }
 
-impl Docs {
-    fn none(len: u32) -> Self {
-        Self {
-            words: vec![0; (len as usize).div_ceil(64)],
-            len,
-        }
-    }
-
-    fn all(len: u32) -> Self {
-        Self::none(len).complement()
-    }
-
-    fn insert(&mut self, doc: u32) {
-        self.words[doc as usize / 64] |= 1 << (doc % 64);
-    }
-
-    fn complement(mut self) -> Self {
-        for word in &mut self.words {
-            *word = !*word;
-        }
-        if let (Some(last), tail @ 1..) = (self.words.last_mut(), self.len % 64) {
-            *last &= (1 << tail) - 1;
-        }
-        self
-    }
-
-    fn join(mut self, other: &Self, op: impl Fn(u64, u64) -> u64) -> Self {
-        for (word, other) in self.words.iter_mut().zip(&other.words) {
-            *word = op(*word, *other);
-        }
-        self
-    }
-
-    fn retain(&mut self, keep: impl Fn(u32) -> bool) {
-        for doc in self.iter().collect::<Vec<_>>() {
-            if !keep(doc) {
-                self.words[doc as usize / 64] &= !(1 << (doc % 64));
-            }
-        }
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = u32> + '_ {
-        self.words.iter().zip(0_u32..).flat_map(|(&word, at)| {
-            let mut rest = word;
-            std::iter::from_fn(move || {
-                (rest != 0).then(|| {
-                    let bit = rest.trailing_zeros();
-                    rest &= rest - 1;
-                    at * 64 + bit
-                })
-            })
-        })
-    }
-}
-
-/// The documents of segment number `segment` that `expr` means, dead ones among them.
-pub(crate) fn matching(segments: &Segments, segment: usize, expr: &Expr) -> Result<Docs> {
-    let reader = segments.searcher.segment_reader(segment as u32);
-    Search {
-        segments,
-        segment,
-        reader,
-    }
-    .docs(expr)
+/// The documents that one condition means, dead ones among them.
+pub(crate) fn matching_leaf(segment: &Segment, leaf: &Leaf) -> Result<Docs> {
+    Search { segment }.leaf(leaf, None)
 }
 
 struct Search<'a> {
-    segments: &'a Segments,
-    segment: usize,
-    reader: &'a SegmentReader,
+    segment: &'a Segment,
 }
 
 impl Search<'_> {
-    fn docs(&self, expr: &Expr) -> Result<Docs> {
-        let len = self.reader.max_doc();
+    /// What is in `within` of the answer is right; what is not may be anything.
+    fn docs(&self, expr: &Expr, within: Option<&Docs>) -> Result<Docs> {
+        let len = self.segment.reader.max_doc();
         match expr {
             Expr::All => Ok(Docs::all(len)),
             Expr::Nothing => Ok(Docs::none(len)),
             Expr::And(children) => {
-                let mut docs = Docs::all(len);
+                // The cheap ones first, so that the dear ones have little left to decide.
+                let mut children: Vec<&Expr> = children.iter().collect();
+                children.sort_by_key(|child| price(child));
+                let mut docs: Option<Docs> = None;
                 for child in children {
-                    docs = docs.join(&self.docs(child)?, |a, b| a & b);
+                    let found = self.docs(child, docs.as_ref().or(within))?;
+                    match &mut docs {
+                        None => docs = Some(found),
+                        Some(docs) => docs.and(&found),
+                    }
+                    if docs.as_ref().is_some_and(Docs::is_empty) {
+                        break;
+                    }
                 }
-                Ok(docs)
+                Ok(docs.unwrap_or_else(|| Docs::all(len)))
             }
             Expr::Or(children) => {
                 let mut docs = Docs::none(len);
                 for child in children {
-                    docs = docs.join(&self.docs(child)?, |a, b| a | b);
+                    docs.or(&self.docs(child, within)?);
                 }
                 Ok(docs)
             }
             Expr::Literal { leaf, negated } => {
-                let docs = self.leaf(leaf)?;
-                Ok(if *negated { docs.complement() } else { docs })
+                let mut docs = self.leaf(leaf, within)?;
+                if *negated {
+                    docs.complement();
+                }
+                Ok(docs)
             }
         }
     }
 
-    fn leaf(&self, leaf: &Leaf) -> Result<Docs> {
-        let mut docs = Docs::none(self.reader.max_doc());
-        let layout = &self.segments.layout;
-        let Some(field) = layout.fields.get(usize::from(leaf.field())) else {
+    fn leaf(&self, leaf: &Leaf, within: Option<&Docs>) -> Result<Docs> {
+        let segment = self.segment;
+        let mut docs = Docs::none(segment.reader.max_doc());
+        let number = usize::from(leaf.field());
+        let (Some(layout), Some(readers)) = (
+            segment.layout.fields.get(number),
+            segment.fields.get(number),
+        ) else {
             return Ok(docs);
         };
+        let missing = |number: u64| Term::from_field_u64(segment.layout.missing, number);
         match leaf {
-            Leaf::Missing(number) => self.term(&layout.missing(*number), &mut docs)?,
-            Leaf::EmptyList(number) => self.term(&layout.empty_list(*number), &mut docs)?,
-            Leaf::Eq(_, value) => self.value(field, value, &mut docs)?,
+            Leaf::Missing(field) => {
+                add_term(
+                    &segment.missing,
+                    &missing(Layout::missing(*field)),
+                    &mut docs,
+                )?;
+            }
+            Leaf::EmptyList(field) => {
+                let term = missing(Layout::empty_list(*field));
+                add_term(&segment.missing, &term, &mut docs)?;
+            }
+            Leaf::Eq(_, value) => {
+                if let (Some(field), Some(terms)) = (layout.exact, &readers.exact) {
+                    add_term(terms, &exact(field, layout.kind, value), &mut docs)?;
+                }
+            }
             Leaf::In(_, values) => {
-                for value in values {
-                    self.value(field, value, &mut docs)?;
+                if let (Some(field), Some(terms)) = (layout.exact, &readers.exact) {
+                    for value in values {
+                        add_term(terms, &exact(field, layout.kind, value), &mut docs)?;
+                    }
                 }
             }
             Leaf::Range(_, low, high) => {
-                if let Some(exact) = field.exact {
-                    let bytes = |bound: &Bound<larder_core::Value>| {
-                        bound
-                            .as_ref()
-                            .map(|value| match exact_term(field.kind, value) {
-                                Exact::Number(number) => number.to_be_bytes().to_vec(),
-                                Exact::Text(text) => text.into_bytes(),
-                            })
-                    };
-                    self.terms(exact, &bytes(low), &bytes(high), &|_| true, &mut docs)?;
+                let key = |value: &Value| match term(layout.kind, value) {
+                    TermOf::Number(number) => Some(number),
+                    TermOf::Text(_) => None,
+                };
+                if let (Some(column), Some(range)) = (&readers.numbers, closed(low, high, key)) {
+                    add_range(column, range, within, &mut docs);
                 }
             }
             Leaf::Like(_, glob) => {
-                self.fitting(
-                    field.exact,
-                    glob_start(glob),
-                    &|term| glob.matches(term),
-                    &mut docs,
-                )?;
+                if let Some(terms) = &readers.exact {
+                    add_fitting(terms, start(glob), &fits(glob), &mut docs)?;
+                }
             }
             Leaf::Token(_, glob) => {
-                self.fitting(
-                    field.tokens,
-                    glob_start(glob),
-                    &|term| glob.matches(term),
-                    &mut docs,
-                )?;
+                if let Some(terms) = &readers.tokens {
+                    add_fitting(terms, start(glob), &fits(glob), &mut docs)?;
+                }
             }
-            Leaf::Fuzzy(_, term, distance) => {
-                let near = |found: &str| larder_core::expr::is_near(term, found, *distance);
-                self.fitting(field.tokens, "", &near, &mut docs)?;
+            Leaf::Fuzzy(_, wanted, distance) => {
+                if let Some(terms) = &readers.tokens {
+                    let near = |found: &str| is_near(wanted, found, *distance);
+                    add_fitting(terms, "", &near, &mut docs)?;
+                }
             }
             Leaf::Word(_, token) => {
-                if let Some(tokens) = field.tokens {
-                    self.term(&Term::from_field_text(tokens, token), &mut docs)?;
+                if let (Some(field), Some(terms)) = (layout.tokens, &readers.tokens) {
+                    add_term(terms, &Term::from_field_text(field, token), &mut docs)?;
                 }
             }
             Leaf::Phrase(_, phrase) => {
-                docs = docs.complement();
-                for (token, _) in phrase {
-                    let mut word = Docs::none(self.reader.max_doc());
-                    if let Some(tokens) = field.tokens {
-                        self.term(&Term::from_field_text(tokens, token), &mut word)?;
-                    }
-                    docs = docs.join(&word, |a, b| a & b);
+                if let Some(field) = layout.tokens {
+                    self.add_phrase(field, phrase, &mut docs)?;
                 }
-                self.decide(leaf, &mut docs);
             }
-            Leaf::Within(..) => {
-                docs = docs.complement();
-                self.decide(leaf, &mut docs);
+            Leaf::Within(_, circle) => {
+                if let Some((lat, lon)) = &readers.geo {
+                    add_circle(lat, lon, circle, within, &mut docs);
+                }
             }
         }
         Ok(docs)
     }
 
-    /// Keeps of `docs` those that the evaluator says `leaf` holds for.
-    fn decide(&self, leaf: &Leaf, docs: &mut Docs) {
-        let rows = &self.segments.rows[self.segment];
-        docs.retain(|doc| {
-            rows[doc as usize]
-                .as_ref()
-                .is_some_and(|row| leaf.matches(&row.document))
-        });
-    }
-
-    fn value(
-        &self,
-        field: &FieldLayout,
-        value: &larder_core::Value,
-        docs: &mut Docs,
-    ) -> Result<()> {
-        let Some(exact) = field.exact else {
-            return Ok(());
-        };
-        let term = match exact_term(field.kind, value) {
-            Exact::Number(number) => Term::from_field_u64(exact, number),
-            Exact::Text(text) => Term::from_field_text(exact, &text),
-        };
-        self.term(&term, docs)
-    }
-
-    fn term(&self, term: &Term, docs: &mut Docs) -> Result<()> {
-        let inverted = self.reader.inverted_index(term.field()).map_err(engine)?;
-        let postings = inverted
-            .read_postings(term, IndexRecordOption::Basic)
+    fn add_phrase(&self, field: Field, phrase: &[(String, u32)], docs: &mut Docs) -> Result<()> {
+        let terms = phrase
+            .iter()
+            .map(|(token, offset)| (*offset as usize, Term::from_field_text(field, token)))
+            .collect();
+        let scoring = EnableScoring::disabled_from_schema(&self.segment.layout.schema);
+        let mut found = PhraseQuery::new_with_offset(terms)
+            .weight(scoring)
+            .and_then(|weight| weight.scorer(&self.segment.reader, 1.0))
             .map_err(engine)?;
-        if let Some(postings) = postings {
-            collect(postings, docs);
-        }
-        Ok(())
-    }
-
-    fn fitting(
-        &self,
-        field: Option<Field>,
-        start: &str,
-        fits: &dyn Fn(&str) -> bool,
-        docs: &mut Docs,
-    ) -> Result<()> {
-        let Some(field) = field else { return Ok(()) };
-        let low = Bound::Included(start.as_bytes().to_vec());
-        let starts = |term: &[u8]| {
-            term.starts_with(start.as_bytes()) && std::str::from_utf8(term).is_ok_and(fits)
-        };
-        // Every string with this start lies below it followed by the largest byte there is none of.
-        let mut end = start.as_bytes().to_vec();
-        end.push(0xff);
-        self.terms(field, &low, &Bound::Excluded(end), &starts, docs)
-    }
-
-    /// Adds the documents of all terms between two that pass `test`.
-    fn terms(
-        &self,
-        field: Field,
-        low: &Bound<Vec<u8>>,
-        high: &Bound<Vec<u8>>,
-        test: &dyn Fn(&[u8]) -> bool,
-        docs: &mut Docs,
-    ) -> Result<()> {
-        let inverted = self.reader.inverted_index(field).map_err(engine)?;
-        let mut range = inverted.terms().range();
-        range = match low {
-            Bound::Unbounded => range,
-            Bound::Included(low) => range.ge(low),
-            Bound::Excluded(low) => range.gt(low),
-        };
-        range = match high {
-            Bound::Unbounded => range,
-            Bound::Included(high) => range.le(high),
-            Bound::Excluded(high) => range.lt(high),
-        };
-        let mut stream = range.into_stream().map_err(engine)?;
-        while stream.advance() {
-            if test(stream.key()) {
-                let postings = inverted
-                    .read_postings_from_terminfo(stream.value(), IndexRecordOption::Basic)
-                    .map_err(engine)?;
-                collect(postings, docs);
-            }
-        }
+        add_all(&mut *found, docs);
         Ok(())
     }
 }
 
-fn collect(mut postings: impl Postings, docs: &mut Docs) {
-    let mut doc = postings.doc();
+/// What a condition costs beside others, roughly: a look-up of terms, a walk over the
+/// vocabulary, a walk over documents.
+pub(crate) fn price(expr: &Expr) -> u8 {
+    match expr {
+        Expr::All | Expr::Nothing => 0,
+        Expr::Literal { leaf, .. } => match leaf {
+            Leaf::Missing(_) | Leaf::EmptyList(_) | Leaf::Eq(..) | Leaf::Word(..) => 0,
+            Leaf::In(..) => 1,
+            Leaf::Like(..) | Leaf::Token(..) => 2,
+            Leaf::Range(..) => 3,
+            Leaf::Fuzzy(..) | Leaf::Phrase(..) => 4,
+            Leaf::Within(..) => 5,
+        },
+        Expr::And(children) => children.iter().map(price).min().unwrap_or(0),
+        Expr::Or(children) => children.iter().map(price).max().unwrap_or(0),
+    }
+}
+
+/// About how many nanoseconds the conditions take on a segment of this size.
+pub(crate) fn cost(segment: &Segment, expr: &Expr) -> u64 {
+    let docs = u64::from(segment.reader.max_doc());
+    match expr {
+        Expr::All | Expr::Nothing => docs / 32,
+        Expr::And(children) | Expr::Or(children) => {
+            children.iter().map(|child| cost(segment, child)).sum()
+        }
+        Expr::Literal { leaf, .. } => {
+            let readers = segment.fields.get(usize::from(leaf.field()));
+            let vocabulary = readers
+                .and_then(|readers| {
+                    let terms = match leaf {
+                        Leaf::Like(..) => &readers.exact,
+                        _ => &readers.tokens,
+                    };
+                    terms.as_ref().map(|terms| terms.terms().num_terms() as u64)
+                })
+                .unwrap_or(0);
+            let glob = |glob| match start(glob) {
+                "" => vocabulary * 40,
+                _ => vocabulary,
+            };
+            1_000
+                + match leaf {
+                    Leaf::In(_, values) => values.len() as u64 * 1_000,
+                    Leaf::Like(_, pattern) | Leaf::Token(_, pattern) => glob(pattern),
+                    Leaf::Fuzzy(..) => vocabulary * 150,
+                    Leaf::Range(..) => docs * 2,
+                    Leaf::Phrase(..) => docs,
+                    Leaf::Within(..) => docs * 20,
+                    _ => docs / 16,
+                }
+        }
+    }
+}
+
+fn exact(field: Field, kind: larder_core::Kind, value: &Value) -> Term {
+    match term(kind, value) {
+        TermOf::Number(number) => Term::from_field_u64(field, number),
+        TermOf::Text(text) => Term::from_field_text(field, &text),
+    }
+}
+
+fn add_term(terms: &InvertedIndexReader, term: &Term, docs: &mut Docs) -> Result<()> {
+    let postings = terms
+        .read_postings(term, IndexRecordOption::Basic)
+        .map_err(engine)?;
+    if let Some(mut postings) = postings {
+        add_all(&mut postings, docs);
+    }
+    Ok(())
+}
+
+fn add_all(found: &mut (impl DocSet + ?Sized), docs: &mut Docs) {
+    let mut doc = found.doc();
     while doc != TERMINATED {
         docs.insert(doc);
-        doc = postings.advance();
+        doc = found.advance();
     }
+}
+
+/// Adds the documents of all terms that begin with `start` and pass `test`.
+fn add_fitting(
+    terms: &InvertedIndexReader,
+    start: &str,
+    test: &dyn Fn(&str) -> bool,
+    docs: &mut Docs,
+) -> Result<()> {
+    // Every string with this start lies below it followed by a byte that no string has.
+    let mut end = start.as_bytes().to_vec();
+    end.push(0xff);
+    let mut stream = terms
+        .terms()
+        .range()
+        .ge(start)
+        .lt(end)
+        .into_stream()
+        .map_err(engine)?;
+    while stream.advance() {
+        if std::str::from_utf8(stream.key()).is_ok_and(test) {
+            let mut postings = terms
+                .read_postings_from_terminfo(stream.value(), IndexRecordOption::Basic)
+                .map_err(engine)?;
+            add_all(&mut postings, docs);
+        }
+    }
+    Ok(())
 }
 
 /// The text that all that fits starts with.
-fn glob_start(glob: &larder_core::glob::Glob) -> &str {
+fn start(glob: &Glob) -> &str {
     match glob.parts().first() {
-        Some(larder_core::glob::GlobPart::Text(text)) => text,
+        Some(GlobPart::Text(text)) => text,
         _ => "",
     }
 }
 
-/// The whole model, for ranking: the index's own document frequencies, which lag behind by what
-/// is pending, and the lengths of all live texts.
-pub(crate) struct IndexCorpus<'a> {
-    pub(crate) segments: Option<&'a Segments>,
-    pub(crate) objects: usize,
-    pub(crate) lengths: &'a [(u64, u64)],
+fn fits(glob: &Glob) -> impl Fn(&str) -> bool {
+    let is_prefix = glob.as_prefix().is_some();
+    move |text| is_prefix || glob.matches(text)
 }
 
-impl Corpus for IndexCorpus<'_> {
-    fn objects(&self) -> f32 {
-        self.objects as f32
-    }
+/// A range of keys with both ends in it; `None` if nothing can be.
+pub(crate) fn closed(
+    low: &Bound<Value>,
+    high: &Bound<Value>,
+    key: impl Fn(&Value) -> Option<u64>,
+) -> Option<RangeInclusive<u64>> {
+    // Neighbouring values have neighbouring keys, so a bound left out is the next key's.
+    let low = match low {
+        Bound::Unbounded => 0,
+        Bound::Included(low) => key(low)?,
+        Bound::Excluded(low) => key(low)?.checked_add(1)?,
+    };
+    let high = match high {
+        Bound::Unbounded => u64::MAX,
+        Bound::Included(high) => key(high)?,
+        Bound::Excluded(high) => key(high)?.checked_sub(1)?,
+    };
+    (low <= high).then_some(low..=high)
+}
 
-    fn average_length(&self, field: u16) -> f32 {
-        match self.lengths.get(usize::from(field)) {
-            Some(&(tokens, objects @ 1..)) => tokens as f32 / objects as f32,
-            _ => 1.0,
+fn add_range(
+    column: &Column<u64>,
+    range: RangeInclusive<u64>,
+    within: Option<&Docs>,
+    docs: &mut Docs,
+) {
+    if let Some(within) = within
+        && within.count() < docs.len() as usize / FEW
+    {
+        for doc in within.iter() {
+            if column
+                .values_for_doc(doc)
+                .any(|value| range.contains(&value))
+            {
+                docs.insert(doc);
+            }
+        }
+        return;
+    }
+    // Outside the column's own bounds tantivy's arithmetic goes wrong: a range that ends below
+    // its minimum finds documents (0.27.0, `range_below_a_columns_minimum_finds_nothing`).
+    let low = *range.start().max(&column.min_value());
+    let high = *range.end().min(&column.max_value());
+    if low > high {
+        return;
+    }
+    let mut found = Vec::new();
+    column.get_docids_for_value_range(low..=high, 0..docs.len(), &mut found);
+    for doc in found {
+        docs.insert(doc);
+    }
+}
+
+fn add_circle(
+    lat: &Column<u64>,
+    lon: &Column<u64>,
+    circle: &Circle,
+    within: Option<&Docs>,
+    docs: &mut Docs,
+) {
+    // A point farther north or south than the radius is out without trigonometry. The margin
+    // is far above what rounding of the exact test can let in (1.5e-8 rad).
+    let reach = (circle.radius_m / GeoPoint::EARTH_RADIUS_M).to_degrees() + 1e-5;
+    let mut test = |doc: u32| {
+        let points = lat.values_for_doc(doc).zip(lon.values_for_doc(doc));
+        for (lat, lon) in points {
+            let point = GeoPoint::new(f64::from_bits(lat), f64::from_bits(lon));
+            if (point.lat - circle.center.lat).abs() <= reach && circle.contains(point.unit()) {
+                docs.insert(doc);
+            }
+        }
+    };
+    match within {
+        Some(within) => within.iter().for_each(test),
+        None => (0..lat.num_docs()).for_each(&mut test),
+    }
+}
+
+/// How often each document holds a token: calls `each` with document and count.
+pub(crate) fn occurrences(
+    segment: &Segment,
+    field: u16,
+    token: &str,
+    mut each: impl FnMut(u32, u32),
+) -> Result<()> {
+    let number = usize::from(field);
+    let (Some(Some(field)), Some(Some(terms))) = (
+        segment
+            .layout
+            .fields
+            .get(number)
+            .map(|layout| layout.tokens),
+        segment.fields.get(number).map(|readers| &readers.tokens),
+    ) else {
+        return Ok(());
+    };
+    let postings = terms
+        .read_postings(
+            &Term::from_field_text(field, token),
+            IndexRecordOption::WithFreqs,
+        )
+        .map_err(engine)?;
+    if let Some(mut postings) = postings {
+        while postings.doc() != TERMINATED {
+            each(postings.doc(), postings.term_freq());
+            postings.advance();
         }
     }
-
-    fn document_frequency(&self, field: u16, token: &str) -> f32 {
-        let frequency = self.segments.and_then(|segments| {
-            let field = segments.layout.fields.get(usize::from(field))?.tokens?;
-            let term = Term::from_field_text(field, token);
-            segments.searcher.doc_freq(&term).ok()
-        });
-        frequency.unwrap_or(0) as f32
-    }
+    Ok(())
 }

@@ -2,27 +2,26 @@
 //! index's segments.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use larder_core::query::{Place, SortKey};
 use larder_core::store::{Found, Object, Stored, Tags};
-use larder_core::{Document, IdKey, Timestamp};
+use larder_core::{IdKey, Timestamp};
 
 /// One version of one object.
 #[derive(Debug)]
 pub(crate) struct Row {
     pub(crate) model: u32,
     pub(crate) id: IdKey,
-    /// Unique in the model, and larger with every write: the version callers see.
+    /// Unique in the model, and larger with every write: the version that callers see.
     pub(crate) seq: u64,
     pub(crate) object: Arc<dyn Object>,
-    pub(crate) document: Document,
     pub(crate) tags: Tags,
     pub(crate) weight: u32,
     /// Milliseconds; `i64::MAX` for never.
     expires_at: AtomicI64,
     accessed_at: AtomicI64,
-    dead: AtomicBool,
+    /// The number of the write that removed or replaced this row; `u64::MAX` before.
+    died: AtomicU64,
 }
 
 impl Row {
@@ -35,7 +34,6 @@ impl Row {
         id: IdKey,
         seq: u64,
         object: Arc<dyn Object>,
-        document: Document,
         tags: Tags,
         weight: u32,
         expires_at: Option<Timestamp>,
@@ -46,12 +44,11 @@ impl Row {
             id,
             seq,
             object,
-            document,
             tags,
             weight,
             expires_at: AtomicI64::new(expires_at.map_or(i64::MAX, Timestamp::as_millis)),
             accessed_at: AtomicI64::new(now.as_millis()),
-            dead: AtomicBool::new(false),
+            died: AtomicU64::new(u64::MAX),
         }
     }
 
@@ -71,25 +68,35 @@ impl Row {
             .fetch_max(now.as_millis(), Ordering::Relaxed);
     }
 
-    /// Marks a row that was removed, replaced or evicted.
-    pub(crate) fn kill(&self) {
-        self.dead.store(true, Ordering::Release);
+    /// Marks a row that the write `seq` removed, replaced or evicted.
+    pub(crate) fn kill(&self, seq: u64) {
+        self.died.store(seq, Ordering::Release);
     }
 
     pub(crate) fn is_dead(&self) -> bool {
-        self.dead.load(Ordering::Acquire)
+        self.died.load(Ordering::Acquire) != u64::MAX
     }
 
-    /// Whether the row is to be seen at `now`.
-    pub(crate) fn is_live(&self, now: Timestamp, idle: Option<i64>) -> bool {
-        !self.is_dead()
-            && self.expires_at.load(Ordering::Relaxed) > now.as_millis()
-            && idle.is_none_or(|idle| {
-                self.accessed_at
-                    .load(Ordering::Relaxed)
-                    .saturating_add(idle)
-                    > now.as_millis()
-            })
+    /// Whether the row was there right after the write `seq`.
+    pub(crate) fn was_there(&self, seq: u64) -> bool {
+        self.seq <= seq && self.died.load(Ordering::Acquire) > seq
+    }
+
+    /// Whether neither lifetime nor idleness has ended by `now`.
+    pub(crate) fn is_current(&self, now: Timestamp, idle: Option<i64>) -> bool {
+        self.expires_at.load(Ordering::Relaxed) > now.as_millis() && !self.is_idle(now, idle)
+    }
+
+    pub(crate) fn is_idle(&self, now: Timestamp, idle: Option<i64>) -> bool {
+        idle.is_some_and(|idle| {
+            let last = self.accessed_at.load(Ordering::Relaxed);
+            last.saturating_add(idle) <= now.as_millis()
+        })
+    }
+
+    /// Whether the row's being there can end by time alone, idleness aside.
+    pub(crate) fn is_timed(&self) -> bool {
+        self.expires_at.load(Ordering::Relaxed) != i64::MAX
     }
 
     pub(crate) fn found(&self) -> Found {
@@ -98,16 +105,6 @@ impl Row {
             version: self.seq,
             expires_at: self.expires_at(),
             tags: self.tags.clone(),
-        }
-    }
-
-    pub(crate) fn place(&self, keys: &[SortKey]) -> Place {
-        Place {
-            keys: keys
-                .iter()
-                .map(|key| self.document.field(key.field).values.one().cloned())
-                .collect(),
-            id: self.id.clone(),
         }
     }
 }

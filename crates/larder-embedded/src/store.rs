@@ -1,32 +1,28 @@
-//! The store: writes go to moka and the overlay, a background thread takes the overlay into the
-//! index, and a query asks both.
+//! The store: objects by id in moka, by what they hold in each model's overlay and segments.
 
-use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::JoinHandle;
 
-use larder_core::aggregate::{AggregateQuery, Aggregated, Aggregator};
+use futures_lite::future::yield_now;
+use larder_core::aggregate::{AggregateQuery, Aggregated};
 use larder_core::expr::Expr;
-use larder_core::query::{Answer, Order, Place, Projection, Query, Row as AnswerRow};
-use larder_core::ranking::relevance;
+use larder_core::query::{Answer, Query};
 use larder_core::store::{
     BoxFuture, CacheStore, Capability, Condition, Found, Lifetime, Model, Probe, Put, PutOutcome,
     Removal, StoreStats,
 };
-use larder_core::{
-    Clock, Error, ErrorKind, Extent, IdKey, Result, Schema, Timestamp, Total, Truncation,
-};
+use larder_core::{Error, ErrorKind, IdKey, Result, Schema, Timestamp};
 use moka::notification::RemovalCause;
 use moka::policy::EvictionPolicy;
 use parking_lot::{Mutex, RwLock};
 
 use crate::config::EmbeddedBuilder;
 use crate::error::{STORE, closed};
-use crate::index::{ModelIndex, Segments};
-use crate::query::{IndexCorpus, matching};
+use crate::model::{Hasher, ModelState, State};
 use crate::rows::Row;
+use crate::search::Snapshot;
+use crate::segment::Live;
 
 const CAPABILITY: Capability = Capability::complete(STORE);
 
@@ -36,10 +32,14 @@ const ROW_OVERHEAD: usize = 400;
 /// How many expired rows a write drops at the most, so that no write pays for all.
 const EXPIRED_PER_WRITE: usize = 16;
 
-/// After how many writes of a model rows that nobody reads any more are looked for.
-const IDLE_SWEEP_EVERY: u64 = 1_024;
+/// How many rows are let go of under one hold of a model's lock.
+const BATCH: usize = 256;
 
-type Hasher = foldhash::quality::RandomState;
+/// What is estimated to take longer runs on a thread of its own. A hand-off costs 50 us.
+const INLINE_NANOS: u64 = 1_000_000;
+
+/// A write waits for a flush where so many times `flush_at` writes are pending.
+const BACKLOG: usize = 8;
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Key {
@@ -50,7 +50,7 @@ struct Key {
 /// A store in this process: objects by id and by what they hold, without a server.
 ///
 /// Cheap to clone; clones are the same store. When the last clone is dropped, so is everything
-/// in it; a flush under way ends by itself.
+/// in it; work in the background that is under way ends by itself.
 #[derive(Clone)]
 pub struct EmbeddedStore {
     shared: Arc<Shared>,
@@ -60,7 +60,7 @@ struct Shared {
     config: EmbeddedBuilder,
     idle: Option<i64>,
     objects: moka::sync::Cache<Key, Arc<Row>, Hasher>,
-    /// Rows that moka let go and that the models have yet to let go of.
+    /// Rows that moka let go of and that the models have yet to let go of.
     evicted: Arc<Evicted>,
     models: RwLock<Vec<Arc<ModelState>>>,
     closed: AtomicBool,
@@ -70,67 +70,6 @@ struct Shared {
 struct Evicted {
     rows: Mutex<Vec<Arc<Row>>>,
     any: AtomicBool,
-}
-
-/// All that the store keeps of one model.
-struct ModelState {
-    schema: Arc<Schema>,
-    state: RwLock<State>,
-    index: Mutex<Option<ModelIndex>>,
-    flushing: AtomicBool,
-    flusher: Mutex<Option<JoinHandle<()>>>,
-    evictions: AtomicU64,
-    expirations: AtomicU64,
-    flushes: AtomicU64,
-    errors: AtomicU64,
-}
-
-#[derive(Default)]
-struct State {
-    seq: u64,
-    live: HashMap<IdKey, Arc<Row>, Hasher>,
-    /// Rows that the index does not hold yet, by their number.
-    overlay: BTreeMap<u64, Arc<Row>>,
-    /// Rows that the index holds and that died since.
-    dead: Vec<Arc<Row>>,
-    expiries: BTreeMap<(i64, u64), IdKey>,
-    segments: Option<Arc<Segments>>,
-    bytes: u64,
-    /// For each field the tokens of all live objects, and how many objects have any.
-    lengths: Vec<(u64, u64)>,
-}
-
-impl State {
-    /// Counts the tokens of a row that comes or goes.
-    fn measure(&mut self, row: &Row, comes: bool) {
-        self.lengths.resize(row.document.fields().len(), (0, 0));
-        for (length, field) in self.lengths.iter_mut().zip(row.document.fields()) {
-            let Some(tokens) = &field.tokens else {
-                continue;
-            };
-            let tokens = tokens.len() as u64;
-            *length = if comes {
-                (length.0 + tokens, length.1 + 1)
-            } else {
-                (length.0 - tokens, length.1 - 1)
-            };
-        }
-    }
-
-    /// Lets go of the object under `id`.
-    fn kill(&mut self, id: &IdKey) -> Option<Arc<Row>> {
-        let row = self.live.remove(id)?;
-        row.kill();
-        self.measure(&row, false);
-        self.bytes -= u64::from(row.weight);
-        if let Some(at) = row.expires_at() {
-            self.expiries.remove(&(at.as_millis(), row.seq));
-        }
-        if self.overlay.remove(&row.seq).is_none() {
-            self.dead.push(Arc::clone(&row));
-        }
-        Some(row)
-    }
 }
 
 impl fmt::Debug for EmbeddedStore {
@@ -185,13 +124,18 @@ impl EmbeddedStore {
         }
     }
 
-    /// Takes all pending writes of all models into their indexes now.
+    /// Takes all pending writes of all models into their indexes now, merges what is worth it,
+    /// and drops what nobody has read for too long. On the caller's thread: in an async program, call it where blocking is allowed.
     ///
     /// # Errors
     /// `Internal` if the engine fails; the writes stay pending and are found all the same.
     pub fn flush(&self) -> Result<()> {
         let models: Vec<_> = self.shared.models.read().clone();
-        models.iter().try_for_each(|state| state.flush())
+        for model in models {
+            model.settle()?;
+            self.shared.sweep_idle(&model);
+        }
+        Ok(())
     }
 }
 
@@ -211,10 +155,38 @@ impl Shared {
             .ok_or_else(|| Error::internal("the model is of another store").with_store(STORE))
     }
 
-    fn key(&self, model: &Model, id: &IdKey) -> Key {
-        Key {
+    /// Whether the row is there to be read.
+    fn is_live(&self, row: &Row, now: Timestamp) -> bool {
+        !row.is_dead() && row.is_current(now, self.idle)
+    }
+
+    /// A replaced row dies only once moka holds the one that replaces it. So a dead row that is
+    /// still moka's was removed, and any other dead row calls for another look.
+    fn look(&self, model: &Model, id: &IdKey) -> Option<Arc<Row>> {
+        let key = Key {
             model: model.number(),
             id: id.clone(),
+        };
+        let mut seen: Option<Arc<Row>> = None;
+        loop {
+            let row = self.objects.get(&key)?;
+            // Most rows know no time, and looking at the clock costs a fifth of this call.
+            if self.idle.is_none() && !row.is_timed() {
+                if !row.is_dead() {
+                    return Some(row);
+                }
+            } else {
+                let now = self.now();
+                if self.is_live(&row, now) {
+                    row.access(now);
+                    return Some(row);
+                }
+            }
+            let again = seen.is_some_and(|seen| Arc::ptr_eq(&seen, &row));
+            if again || !row.is_dead() {
+                return None;
+            }
+            seen = Some(row);
         }
     }
 
@@ -229,38 +201,70 @@ impl Shared {
             let Some(model) = models.get(row.model as usize) else {
                 continue;
             };
-            let mut state = model.state.write();
-            if state
-                .live
-                .get(&row.id)
-                .is_some_and(|live| live.seq == row.seq)
-            {
-                state.kill(&row.id);
-                model.evictions.fetch_add(1, Ordering::Relaxed);
+            let mut state = model.state.lock();
+            if state.holds(&row) {
+                let by = state.next_seq();
+                state.kill(&row.id, by);
+                model.counters.evictions.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
 
-    /// A replaced row dies only once moka holds the one that replaces it. So a dead row that is
-    /// still moka's was removed, and any other dead row calls for another look.
-    fn look(&self, model: &Model, id: &IdKey) -> Option<Arc<Row>> {
-        let key = self.key(model, id);
-        let now = self.now();
-        let mut seen: Option<Arc<Row>> = None;
-        loop {
-            let row = self.objects.get(&key)?;
-            if row.is_live(now, self.idle) {
-                if self.idle.is_some() {
-                    row.access(now);
-                }
-                return Some(row);
-            }
-            let again = seen.is_some_and(|seen| Arc::ptr_eq(&seen, &row));
-            if again || !row.is_dead() {
-                return None;
-            }
-            seen = Some(row);
+    /// Lets go of an object. Under the model's lock, so that it is not another's that moka drops.
+    fn forget(&self, state: &mut State, id: &IdKey) -> bool {
+        let by = state.next_seq();
+        let killed = state.kill(id, by);
+        if let Some(row) = &killed {
+            self.drop_from_moka(row);
         }
+        killed.is_some()
+    }
+
+    fn drop_from_moka(&self, row: &Row) {
+        self.objects.invalidate(&Key {
+            model: row.model,
+            id: row.id.clone(),
+        });
+    }
+
+    /// Lets go of those of `rows` that are still there and pass `test`; says of how many. The
+    /// lock is let go of now and then.
+    fn forget_rows(
+        &self,
+        model: &ModelState,
+        rows: &[Arc<Row>],
+        test: impl Fn(&Row) -> bool,
+    ) -> u64 {
+        let mut forgotten = 0;
+        for rows in rows.chunks(BATCH) {
+            let mut state = model.state.lock();
+            for row in rows {
+                if state.holds(row) && test(row) {
+                    forgotten += u64::from(self.forget(&mut state, &row.id));
+                }
+            }
+        }
+        forgotten
+    }
+
+    /// Lets go of rows whose lifetime has ended: of `limit` at the most.
+    fn expire(&self, model: &ModelState, state: &mut State, now: Timestamp, limit: usize) {
+        let expired = state.expire(now, limit);
+        for row in &expired {
+            self.drop_from_moka(row);
+        }
+        let counter = &model.counters.expirations;
+        counter.fetch_add(expired.len() as u64, Ordering::Relaxed);
+    }
+
+    /// The model as it is now, without what has expired or was evicted; `None` if more than a
+    /// batch has expired since somebody looked.
+    fn try_snapshot(&self, model: &ModelState) -> Option<Snapshot> {
+        self.settle();
+        let now = self.now();
+        let mut state = model.state.lock();
+        self.expire(model, &mut state, now, BATCH);
+        (!state.has_expired(now)).then(|| model.snapshot(&state, now, self.idle))
     }
 
     fn expiry(
@@ -279,339 +283,162 @@ impl Shared {
         }
     }
 
-    fn put_many(&self, model: &Model, puts: Vec<Put>) -> Result<Vec<PutOutcome>> {
-        let states = self.open(model)?;
-        let mut weights = Vec::with_capacity(puts.len());
-        for put in &puts {
+    /// What each object takes, checked against the store's size.
+    fn weights(&self, model: &Model, puts: &[Put]) -> Result<Vec<u32>> {
+        let weight = |put: &Put| {
             let weight =
                 put.object.weight()? + put.document.weight() + put.id.heap_size() + ROW_OVERHEAD;
-            if let Some(max) = self.config.max_bytes
-                && weight as u64 > max
-            {
-                return Err(Error::new(
+            match self.config.max_bytes {
+                Some(max) if weight as u64 > max => Err(Error::new(
                     ErrorKind::Overloaded,
                     format!("an object takes about {weight} bytes with its index, more than the store's max_bytes of {max}; raise max_bytes"),
                 )
                 .with_store(STORE)
-                .with_model(model.schema().name()));
+                .with_model(model.schema().name())),
+                _ => Ok(u32::try_from(weight).unwrap_or(u32::MAX)),
             }
-            weights.push(u32::try_from(weight).unwrap_or(u32::MAX));
-        }
+        };
+        puts.iter().map(weight).collect()
+    }
+
+    fn put_batch(
+        &self,
+        model: &ModelState,
+        number: u32,
+        puts: impl Iterator<Item = (Put, u32)>,
+        outcomes: &mut Vec<PutOutcome>,
+    ) {
         self.settle();
         let now = self.now();
-        let mut outcomes = Vec::with_capacity(puts.len());
-        for (put, weight) in puts.into_iter().zip(weights) {
-            let mut guard = states.state.write();
-            let state = &mut *guard;
-            self.drop_expired(&states, state, now);
-            let before = state
-                .live
-                .get(&put.id)
-                .filter(|row| row.is_live(now, self.idle))
-                .cloned();
-            let version = before.as_ref().map(|row| row.seq);
-            let holds = match put.condition {
-                Condition::Always => true,
-                Condition::IfAbsent => version.is_none(),
-                Condition::IfPresent => version.is_some(),
-                Condition::IfVersion(wanted) => version == Some(wanted),
-            };
-            if !holds {
-                outcomes.push(PutOutcome::Refused(version));
-                continue;
-            }
-            state.seq += 1;
-            let tags = put.tags.unwrap_or_else(|| {
-                before
-                    .as_ref()
-                    .map(|row| row.tags.clone())
-                    .unwrap_or_default()
-            });
-            let row = Arc::new(Row::new(
-                model.number(),
-                put.id.clone(),
-                state.seq,
-                put.object,
-                put.document,
-                tags,
-                weight,
-                self.expiry(put.lifetime, before.as_ref(), now),
-                now,
-            ));
-            // Under the lock, so that moka's order of two writes of one id is this order; and
-            // before the old row dies, so that a read by id always finds one of the two.
-            self.objects
-                .insert(self.key(model, &put.id), Arc::clone(&row));
-            state.kill(&put.id);
-            if let Some(at) = row.expires_at() {
-                state
-                    .expiries
-                    .insert((at.as_millis(), row.seq), put.id.clone());
-            }
-            state.measure(&row, true);
-            state.bytes += u64::from(weight);
-            state.overlay.insert(row.seq, Arc::clone(&row));
-            outcomes.push(PutOutcome::Stored(row.seq));
-            state.live.insert(put.id, row);
+        for (put, weight) in puts {
+            let mut state = model.state.lock();
+            self.expire(model, &mut state, now, EXPIRED_PER_WRITE);
+            outcomes.push(self.put(&mut state, number, put, weight, now));
         }
         self.settle();
-        self.flush_if_due(&states);
-        Ok(outcomes)
     }
 
-    fn drop_expired(&self, model: &ModelState, state: &mut State, now: Timestamp) {
-        if self.idle.is_some() && state.seq.is_multiple_of(IDLE_SWEEP_EVERY) {
-            let idle: Vec<_> = state
-                .live
-                .values()
-                .filter(|row| !row.is_live(now, self.idle))
-                .map(|row| row.id.clone())
-                .collect();
-            for id in idle {
-                self.forget(state, &id);
-                model.expirations.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-        for _ in 0..EXPIRED_PER_WRITE {
-            match state.expiries.first_key_value() {
-                Some((&(at, _), id)) if at <= now.as_millis() => {
-                    let id = id.clone();
-                    self.forget(state, &id);
-                    model.expirations.fetch_add(1, Ordering::Relaxed);
-                }
-                _ => return,
-            }
-        }
-    }
-
-    fn forget(&self, state: &mut State, id: &IdKey) -> Option<Arc<Row>> {
-        let row = state.kill(id)?;
-        self.objects.invalidate(&Key {
-            model: row.model,
-            id: id.clone(),
-        });
-        Some(row)
-    }
-
-    fn flush_if_due(&self, model: &Arc<ModelState>) {
-        let due = {
-            let state = model.state.read();
-            state.overlay.len().max(state.dead.len()) >= self.config.flush_at
+    fn put(
+        &self,
+        state: &mut State,
+        number: u32,
+        put: Put,
+        weight: u32,
+        now: Timestamp,
+    ) -> PutOutcome {
+        let before = state.live.get(&put.id);
+        let before = before.filter(|row| self.is_live(row, now)).cloned();
+        let version = before.as_ref().map(|row| row.seq);
+        let holds = match put.condition {
+            Condition::Always => true,
+            Condition::IfAbsent => version.is_none(),
+            Condition::IfPresent => version.is_some(),
+            Condition::IfVersion(wanted) => version == Some(wanted),
         };
-        if !due || model.flushing.swap(true, Ordering::AcqRel) {
+        if !holds {
+            return PutOutcome::Refused(version);
+        }
+        let kept = || before.as_ref().map(|row| row.tags.clone());
+        let seq = state.next_seq();
+        let row = Arc::new(Row::new(
+            number,
+            put.id.clone(),
+            seq,
+            put.object,
+            put.tags.or_else(kept).unwrap_or_default(),
+            weight,
+            self.expiry(put.lifetime, before.as_ref(), now),
+            now,
+        ));
+        // Under the lock, so that moka's order of two writes of one id is this order; and
+        // before the old row dies, so that a read by id always finds one of the two.
+        let key = Key {
+            model: number,
+            id: put.id.clone(),
+        };
+        self.objects.insert(key, Arc::clone(&row));
+        state.kill(&put.id, seq);
+        state.add(put.id, row, put.document);
+        PutOutcome::Stored(seq)
+    }
+
+    fn remove_batch(&self, model: &ModelState, removals: &[Removal]) -> Vec<bool> {
+        self.settle();
+        let now = self.now();
+        let mut state = model.state.lock();
+        let remove = |removal: &Removal| {
+            let there = state.live.get(&removal.id).is_some_and(|row| {
+                self.is_live(row, now)
+                    && removal.if_version.is_none_or(|version| version == row.seq)
+            });
+            there && self.forget(&mut state, &removal.id)
+        };
+        removals.iter().map(remove).collect()
+    }
+
+    fn touch_many(&self, model: &ModelState, ids: &[IdKey], lifetime: Lifetime) -> Vec<bool> {
+        self.settle();
+        let now = self.now();
+        let mut state = model.state.lock();
+        let touch = |id| {
+            let Some(row) = state.live.get(id).filter(|row| self.is_live(row, now)) else {
+                return false;
+            };
+            let row = Arc::clone(row);
+            row.access(now);
+            state.set_expiry(&row, self.expiry(lifetime, Some(&row), now));
+            true
+        };
+        ids.iter().map(touch).collect()
+    }
+
+    /// Makes moka let go of dead rows, little by little, and only where no new object stands
+    /// under the id.
+    fn drop_dead(&self, model: &ModelState, rows: &[Arc<Row>]) {
+        for rows in rows.chunks(BATCH) {
+            let state = model.state.lock();
+            let gone = rows.iter().filter(|row| !state.live.contains_key(&row.id));
+            gone.for_each(|row| self.drop_from_moka(row));
+        }
+    }
+
+    /// Lets go of objects that nobody has read for too long.
+    fn sweep_idle(&self, model: &ModelState) {
+        if self.idle.is_none() {
             return;
         }
-        let worker = Arc::clone(model);
-        let spawned = std::thread::Builder::new()
-            .name("larder-flush".to_owned())
-            .spawn(move || {
-                if worker.flush().is_err() {
-                    worker.errors.fetch_add(1, Ordering::Relaxed);
-                }
-                worker.flushing.store(false, Ordering::Release);
-            });
-        match spawned {
-            Ok(handle) => *model.flusher.lock() = Some(handle),
-            Err(_) => {
-                model.errors.fetch_add(1, Ordering::Relaxed);
-                model.flushing.store(false, Ordering::Release);
-            }
-        }
-    }
-
-    fn remove_many(&self, model: &Model, removals: &[Removal]) -> Result<Vec<bool>> {
-        let states = self.open(model)?;
-        self.settle();
         let now = self.now();
-        let removed = {
-            let mut state = states.state.write();
-            removals
-                .iter()
-                .map(|removal| {
-                    let there = state.live.get(&removal.id).is_some_and(|row| {
-                        row.is_live(now, self.idle)
-                            && removal.if_version.is_none_or(|version| version == row.seq)
-                    });
-                    there && self.forget(&mut state, &removal.id).is_some()
-                })
-                .collect()
-        };
-        self.flush_if_due(&states);
-        Ok(removed)
-    }
-
-    /// Every live row that `expr` means, each once, from one moment.
-    fn rows(&self, state: &State, expr: &Expr, now: Timestamp) -> Result<Vec<Arc<Row>>> {
-        let mut rows = Vec::new();
-        if let Some(segments) = &state.segments {
-            for (number, of_segment) in segments.rows.iter().enumerate() {
-                let docs = matching(segments, number, expr)?;
-                rows.extend(
-                    docs.iter()
-                        .filter_map(|doc| of_segment[doc as usize].as_ref())
-                        .filter(|row| row.is_live(now, self.idle))
-                        .map(Arc::clone),
-                );
-            }
+        let segments = model.state.lock().segments().to_vec();
+        for live in segments {
+            let rows = live.rows.iter().flatten();
+            let idle = rows.filter(|row| !row.is_dead() && row.is_idle(now, self.idle));
+            let idle: Vec<_> = idle.cloned().collect();
+            let forgotten = self.forget_rows(model, &idle, |row| row.is_idle(now, self.idle));
+            let counter = &model.counters.expirations;
+            counter.fetch_add(forgotten, Ordering::Relaxed);
         }
-        rows.extend(
-            state
-                .overlay
-                .values()
-                .filter(|row| row.is_live(now, self.idle) && expr.matches(&row.document))
-                .map(Arc::clone),
-        );
-        Ok(rows)
     }
 
-    fn query(&self, model: &Model, query: &Query) -> Result<Answer> {
-        let states = self.open(model)?;
-        self.settle();
-        let now = self.now();
-        let keys = query.keys();
-        let mut scored: Vec<(f32, Place, Arc<Row>)> = {
-            let state = states.state.read();
-            let rows = self.rows(&state, &query.expr, now)?;
-            if query.limit == Some(0) && query.after.is_none() {
-                return Ok(count_only(rows.len(), query));
-            }
-            let corpus = IndexCorpus {
-                segments: state.segments.as_deref(),
-                objects: state.live.len(),
-                lengths: &state.lengths,
-            };
-            let ranks = query.order == Order::Relevance;
-            rows.into_iter()
-                .map(|row| {
-                    let score = if ranks {
-                        relevance(&query.expr, &row.document, &corpus)
-                    } else {
-                        0.0
-                    };
-                    (score, row.place(keys), row)
-                })
-                .collect()
-        };
-        let total = query.total.then_some(Total::Exact(scored.len() as u64));
-        if let Some(after) = &query.after {
-            scored.retain(|(_, place, _)| place.cmp_by(after, keys).is_gt());
-        }
-        let wanted = query
-            .limit
-            .map_or(usize::MAX, |limit| query.offset.saturating_add(limit));
-        let order = |a: &(f32, Place, Arc<Row>), b: &(f32, Place, Arc<Row>)| {
-            b.0.total_cmp(&a.0).then_with(|| a.1.cmp_by(&b.1, keys))
-        };
-        let extent = if scored.len() > wanted {
-            if wanted > 0 {
-                scored.select_nth_unstable_by(wanted - 1, order);
-            }
-            scored.truncate(wanted);
-            Extent::Truncated(Truncation::Limit)
-        } else {
-            Extent::Exhausted
-        };
-        scored.sort_unstable_by(order);
-        let rows = scored
-            .into_iter()
-            .skip(query.offset)
-            .map(|(_, place, row)| AnswerRow {
-                place,
-                found: (query.projection == Projection::Objects).then(|| row.found()),
-            })
-            .collect();
-        Ok(Answer {
-            rows,
-            total,
-            extent,
-        })
-    }
-
-    fn aggregate(&self, model: &Model, query: &AggregateQuery) -> Result<Aggregated> {
-        let states = self.open(model)?;
-        self.settle();
-        let rows = self.rows(&states.state.read(), &query.expr, self.now())?;
-        let mut aggregator = Aggregator::new(query, model.schema());
-        for row in rows {
-            aggregator.add(&*row.object)?;
-        }
-        Ok(aggregator.finish())
-    }
-
-    fn remove_where(&self, model: &Model, expr: &Expr) -> Result<u64> {
-        let states = self.open(model)?;
-        self.settle();
-        let removed = {
-            let mut state = states.state.write();
-            let rows = self.rows(&state, expr, self.now())?;
-            for row in &rows {
-                self.forget(&mut state, &row.id);
-            }
-            rows.len() as u64
-        };
-        self.flush_if_due(&states);
-        Ok(removed)
-    }
-
-    fn touch_many(&self, model: &Model, ids: &[IdKey], lifetime: Lifetime) -> Result<Vec<bool>> {
-        let states = self.open(model)?;
-        self.settle();
-        let now = self.now();
-        let mut guard = states.state.write();
-        let state = &mut *guard;
-        Ok(ids
-            .iter()
-            .map(|id| {
-                let Some(row) = state.live.get(id).filter(|row| row.is_live(now, self.idle)) else {
-                    return false;
-                };
-                if let Some(at) = row.expires_at() {
-                    state.expiries.remove(&(at.as_millis(), row.seq));
-                }
-                let until = self.expiry(lifetime, Some(row), now);
-                row.set_expires_at(until);
-                row.access(now);
-                if let Some(at) = until {
-                    state.expiries.insert((at.as_millis(), row.seq), id.clone());
-                }
-                true
-            })
-            .collect())
-    }
-
-    fn clear(&self, model: &Model) -> Result<()> {
-        let states = self.open(model)?;
-        let mut state = states.state.write();
-        let ids: Vec<_> = state.live.keys().cloned().collect();
-        for id in ids {
-            self.forget(&mut state, &id);
-        }
-        drop(state);
-        self.flush_if_due(&states);
-        Ok(())
-    }
-
-    fn stats(&self, model: &Model) -> Result<StoreStats> {
-        let states = self.open(model)?;
-        self.objects.run_pending_tasks();
-        self.settle();
-        let now = self.now();
-        let state = states.state.read();
+    fn stats(&self, model: &ModelState, now: Timestamp) -> StoreStats {
+        let state = model.state.lock();
         let mut stats = StoreStats::default();
-        stats.objects = state
-            .live
-            .values()
-            .filter(|row| row.is_live(now, self.idle))
-            .count() as u64;
+        stats.objects = match self.idle {
+            None => state.live.len() as u64,
+            Some(_) => {
+                let rows = state.live.values();
+                rows.filter(|row| self.is_live(row, now)).count() as u64
+            }
+        };
         stats.bytes = state.bytes;
-        stats.index_bytes = state.segments.as_ref().map_or(0, |segments| segments.bytes);
-        stats.segments = state.segments.as_ref().map_or(0, |s| s.rows.len() as u64);
-        stats.pending = state.overlay.len() as u64;
-        stats.evictions = states.evictions.load(Ordering::Relaxed);
-        stats.expirations = states.expirations.load(Ordering::Relaxed);
-        stats.flushes = states.flushes.load(Ordering::Relaxed);
-        stats.background_errors = states.errors.load(Ordering::Relaxed);
-        Ok(stats)
+        stats.index_bytes = state.segments().iter().map(Live::bytes).sum();
+        stats.segments = state.segments().len() as u64;
+        stats.pending = state.pending() as u64;
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        stats.evictions = count(&model.counters.evictions);
+        stats.expirations = count(&model.counters.expirations);
+        stats.flushes = count(&model.counters.flushes);
+        stats.background_errors = count(&model.counters.errors);
+        stats
     }
 
     fn ensure_model(&self, schema: &Arc<Schema>) -> Result<Model> {
@@ -635,98 +462,151 @@ impl Shared {
             }
             return Ok(Model::new(Arc::clone(known), number as u32));
         }
-        models.push(Arc::new(ModelState {
-            schema: Arc::clone(schema),
-            state: RwLock::default(),
-            index: Mutex::new(None),
-            flushing: AtomicBool::new(false),
-            flusher: Mutex::new(None),
-            evictions: AtomicU64::new(0),
-            expirations: AtomicU64::new(0),
-            flushes: AtomicU64::new(0),
-            errors: AtomicU64::new(0),
-        }));
+        models.push(Arc::new(ModelState::new(schema)));
         Ok(Model::new(Arc::clone(schema), models.len() as u32 - 1))
     }
 
-    fn close(&self) -> Result<()> {
-        if self.closed.swap(true, Ordering::AcqRel) {
-            return Ok(());
-        }
+    fn shut_down(&self) {
         let models = std::mem::take(&mut *self.models.write());
         for model in models {
-            let flusher = model.flusher.lock().take();
-            if let Some(flusher) = flusher {
-                flusher.join().map_err(|_| {
-                    Error::internal("a background thread panicked").with_store(STORE)
-                })?;
-            }
+            model.shut_down();
         }
         self.objects.invalidate_all();
+        self.objects.run_pending_tasks();
+    }
+}
+
+impl EmbeddedStore {
+    /// What follows each write of a model: work in the background is called for if there is
+    /// enough of it, and waited for if there is far too much.
+    async fn after_write(&self, model: &Arc<ModelState>) {
+        let (pending, due) = {
+            let state = model.state.lock();
+            (state.pending(), state.is_due(self.shared.config.flush_at))
+        };
+        if due && model.call() && self.shared.idle.is_some() {
+            let (shared, model) = (Arc::clone(&self.shared), Arc::clone(model));
+            blocking::unblock(move || shared.sweep_idle(&model)).detach();
+        }
+        if pending > self.shared.config.flush_at.saturating_mul(BACKLOG) {
+            let model = Arc::clone(model);
+            blocking::unblock(move || model.flush_counted()).await;
+        }
+    }
+
+    async fn put_many(&self, model: &Model, puts: Vec<Put>) -> Result<Vec<PutOutcome>> {
+        let state = self.shared.open(model)?;
+        let weights = self.shared.weights(model, &puts)?;
+        let mut puts = puts.into_iter().zip(weights);
+        let mut outcomes = Vec::with_capacity(puts.len());
+        loop {
+            self.shared.put_batch(
+                &state,
+                model.number(),
+                puts.by_ref().take(BATCH),
+                &mut outcomes,
+            );
+            self.after_write(&state).await;
+            if puts.len() == 0 {
+                return Ok(outcomes);
+            }
+            yield_now().await;
+        }
+    }
+
+    async fn remove_many(&self, model: &Model, removals: &[Removal]) -> Result<Vec<bool>> {
+        let state = self.shared.open(model)?;
+        let mut removed = Vec::with_capacity(removals.len());
+        for batch in removals.chunks(BATCH) {
+            if !removed.is_empty() {
+                yield_now().await;
+            }
+            removed.extend(self.shared.remove_batch(&state, batch));
+            self.after_write(&state).await;
+        }
+        Ok(removed)
+    }
+
+    async fn snapshot(&self, model: &Arc<ModelState>) -> Snapshot {
+        if let Some(snapshot) = self.shared.try_snapshot(model) {
+            return snapshot;
+        }
+        let (shared, model) = (Arc::clone(&self.shared), Arc::clone(model));
+        let until_done = move || {
+            loop {
+                if let Some(snapshot) = shared.try_snapshot(&model) {
+                    return snapshot;
+                }
+            }
+        };
+        blocking::unblock(until_done).await
+    }
+
+    async fn query(&self, model: &Model, query: &Query) -> Result<Answer> {
+        let snapshot = self.snapshot(&self.shared.open(model)?).await;
+        let rows = query.limit.map(|limit| limit.saturating_add(query.offset));
+        if snapshot.cost(&query.expr, rows) <= INLINE_NANOS {
+            return snapshot.answer(query);
+        }
+        let query = query.clone();
+        blocking::unblock(move || snapshot.answer(&query)).await
+    }
+
+    async fn aggregate(&self, model: &Model, query: &AggregateQuery) -> Result<Aggregated> {
+        let snapshot = self.snapshot(&self.shared.open(model)?).await;
+        if snapshot.cost(&query.expr, None) <= INLINE_NANOS {
+            return snapshot.aggregate(query);
+        }
+        let query = query.clone();
+        blocking::unblock(move || snapshot.aggregate(&query)).await
+    }
+
+    async fn remove_where(&self, model: &Model, expr: &Expr) -> Result<u64> {
+        let state = self.shared.open(model)?;
+        let snapshot = self.snapshot(&state).await;
+        let dear = snapshot.cost(expr, None) > INLINE_NANOS;
+        let (shared, of, expr) = (Arc::clone(&self.shared), Arc::clone(&state), expr.clone());
+        let remove = move || {
+            let mut rows = Vec::new();
+            snapshot.for_each(&expr, |row| {
+                rows.push(Arc::clone(row));
+                Ok(())
+            })?;
+            Ok(shared.forget_rows(&of, &rows, |_| true))
+        };
+        let removed = if dear {
+            blocking::unblock(remove).await
+        } else {
+            remove()
+        };
+        self.after_write(&state).await;
+        removed
+    }
+
+    async fn clear(&self, model: &Model) -> Result<()> {
+        let state = self.shared.open(model)?;
+        let rows = state.state.lock().clear();
+        if rows.len() <= BATCH {
+            self.shared.drop_dead(&state, &rows);
+            return Ok(());
+        }
+        // Not cut short should the caller go away.
+        let shared = Arc::clone(&self.shared);
+        blocking::unblock(move || shared.drop_dead(&state, &rows)).detach();
+        Ok(())
+    }
+
+    async fn close(&self) -> Result<()> {
+        if !self.shared.closed.swap(true, Ordering::AcqRel) {
+            let shared = Arc::clone(&self.shared);
+            blocking::unblock(move || shared.shut_down()).await;
+        }
         Ok(())
     }
 }
 
-/// The answer of a page without rows, for which nothing has to be put in order.
-fn count_only(matching: usize, query: &Query) -> Answer {
-    Answer {
-        rows: Vec::new(),
-        total: query.total.then_some(Total::Exact(matching as u64)),
-        extent: if matching > query.offset {
-            Extent::Truncated(Truncation::Limit)
-        } else {
-            Extent::Exhausted
-        },
-    }
-}
-
-impl ModelState {
-    /// Takes what is pending into the index. The overlay loses a row only once the published
-    /// segments have it.
-    fn flush(&self) -> Result<()> {
-        let mut index = self.index.lock();
-        let (added, removed, before) = {
-            let mut state = self.state.write();
-            if state.overlay.is_empty() && state.dead.is_empty() {
-                return Ok(());
-            }
-            (
-                state.overlay.values().cloned().collect::<Vec<_>>(),
-                std::mem::take(&mut state.dead),
-                state.segments.clone(),
-            )
-        };
-        let taken = match &mut *index {
-            Some(index) => index.take(&added, &removed, before.as_deref()),
-            empty => ModelIndex::create(&self.schema).and_then(|created| {
-                empty
-                    .insert(created)
-                    .take(&added, &removed, before.as_deref())
-            }),
-        };
-        let mut state = self.state.write();
-        match taken {
-            Ok(segments) => {
-                for row in &added {
-                    // Died while it was taken in: it has to be taken out again.
-                    if state.overlay.remove(&row.seq).is_none() {
-                        state.dead.push(Arc::clone(row));
-                    }
-                }
-                state.segments = Some(Arc::new(segments));
-                self.flushes.fetch_add(1, Ordering::Relaxed);
-                Ok(())
-            }
-            Err(error) => {
-                state.dead.extend(removed);
-                Err(error)
-            }
-        }
-    }
-}
-
-/// All work is done at the first poll, so a future dropped before it did nothing and one
-/// dropped after it did everything.
+/// What is done at the first poll: a future dropped before it did nothing, and one dropped after
+/// it did everything.
 macro_rules! ready {
     ($work:expr) => {
         Box::pin(async move { $work })
@@ -770,7 +650,7 @@ impl CacheStore for EmbeddedStore {
         model: &'a Model,
         puts: Vec<Put>,
     ) -> BoxFuture<'a, Result<Vec<PutOutcome>>> {
-        ready!(self.shared.put_many(model, puts))
+        Box::pin(self.put_many(model, puts))
     }
 
     fn remove_many<'a>(
@@ -778,7 +658,7 @@ impl CacheStore for EmbeddedStore {
         model: &'a Model,
         removals: &'a [Removal],
     ) -> BoxFuture<'a, Result<Vec<bool>>> {
-        ready!(self.shared.remove_many(model, removals))
+        Box::pin(self.remove_many(model, removals))
     }
 
     fn touch_many<'a>(
@@ -787,11 +667,14 @@ impl CacheStore for EmbeddedStore {
         ids: &'a [IdKey],
         lifetime: Lifetime,
     ) -> BoxFuture<'a, Result<Vec<bool>>> {
-        ready!(self.shared.touch_many(model, ids, lifetime))
+        ready!({
+            let state = self.shared.open(model)?;
+            Ok(self.shared.touch_many(&state, ids, lifetime))
+        })
     }
 
     fn query<'a>(&'a self, model: &'a Model, query: &'a Query) -> BoxFuture<'a, Result<Answer>> {
-        ready!(self.shared.query(model, query))
+        Box::pin(self.query(model, query))
     }
 
     fn aggregate<'a>(
@@ -799,22 +682,27 @@ impl CacheStore for EmbeddedStore {
         model: &'a Model,
         query: &'a AggregateQuery,
     ) -> BoxFuture<'a, Result<Aggregated>> {
-        ready!(self.shared.aggregate(model, query))
+        Box::pin(self.aggregate(model, query))
     }
 
     fn remove_where<'a>(&'a self, model: &'a Model, expr: &'a Expr) -> BoxFuture<'a, Result<u64>> {
-        ready!(self.shared.remove_where(model, expr))
+        Box::pin(self.remove_where(model, expr))
     }
 
     fn clear<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<()>> {
-        ready!(self.shared.clear(model))
+        Box::pin(self.clear(model))
     }
 
     fn stats<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<StoreStats>> {
-        ready!(self.shared.stats(model))
+        ready!({
+            let state = self.shared.open(model)?;
+            self.shared.objects.run_pending_tasks();
+            let now = self.snapshot(&state).await.now;
+            Ok(self.shared.stats(&state, now))
+        })
     }
 
     fn close(&self) -> BoxFuture<'_, Result<()>> {
-        ready!(self.shared.close())
+        Box::pin(self.close())
     }
 }

@@ -7,6 +7,18 @@ use std::time::Duration;
 use larder_core::{Clock, Timestamp};
 
 /// A clock for tests. Clones show the same time.
+///
+/// ```
+/// use std::time::Duration;
+/// use larder_core::Clock as _;
+/// use larder_testkit::{ManualClock, ReferenceStore};
+///
+/// let clock = ManualClock::default();
+/// let store = ReferenceStore::new(clock.clone());
+/// let before = clock.now();
+/// clock.advance(Duration::from_secs(60)); // for `store` a minute has passed
+/// assert_eq!(clock.now().saturating_since(before), Duration::from_secs(60));
+/// ```
 #[derive(Clone, Debug)]
 pub struct ManualClock(Arc<AtomicI64>);
 
@@ -17,10 +29,13 @@ impl Default for ManualClock {
 }
 
 impl ManualClock {
-    /// Moves the clock forward.
+    /// Moves the clock forward, at most to the end of time.
     pub fn advance(&self, by: Duration) {
-        let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
-        self.0.fetch_add(millis, Ordering::SeqCst);
+        let later = |now| Some(Timestamp::from_millis(now).saturating_add(by).as_millis());
+        let moved = self
+            .0
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, later);
+        debug_assert!(moved.is_ok(), "there is always a later moment");
     }
 }
 

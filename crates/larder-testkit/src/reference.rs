@@ -130,7 +130,9 @@ impl ReferenceStore {
         if let Some(after) = &query.after {
             rows.retain(|(_, row)| row.place.cmp_by(after, keys).is_gt());
         }
-        let end = query.limit.map_or(usize::MAX, |limit| query.offset + limit);
+        let end = query
+            .limit
+            .map_or(usize::MAX, |limit| query.offset.saturating_add(limit));
         let extent = if rows.len() > end {
             Extent::Truncated(Truncation::Limit)
         } else {
@@ -194,7 +196,10 @@ impl CacheStore for ReferenceStore {
 
     fn ensure_model<'a>(&'a self, schema: &'a Arc<Schema>) -> BoxFuture<'a, Result<Model>> {
         ready!({
-            let models = &mut self.state.lock().models;
+            let State { closed, models, .. } = &mut *self.state.lock();
+            if *closed {
+                return Err(Error::new(ErrorKind::Closed, "the store was closed"));
+            }
             let number = models
                 .iter()
                 .position(|(known, _)| known.name() == schema.name());
@@ -204,7 +209,8 @@ impl CacheStore for ReferenceStore {
             };
             let known = &models[number].0;
             if known.type_id() != schema.type_id() || known.fingerprint() != schema.fingerprint() {
-                return Err(Error::invalid_model("the name is taken by another type"));
+                return Err(Error::invalid_model("the name is taken by another type")
+                    .with_model(schema.name()));
             }
             Ok(Model::new(Arc::clone(known), number as u32))
         })

@@ -3,6 +3,9 @@
 //! See the README for a first program. A model is a struct with `#[derive(CacheModel)]`; a
 //! [`Cache`] holds its objects in a [`Store`]; [`Cache::find`] asks for them by what they hold.
 
+mod connect;
+
+pub use connect::connect;
 #[doc(hidden)]
 pub use larder_core::__private;
 pub use larder_core::{

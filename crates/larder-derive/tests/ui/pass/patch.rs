@@ -22,7 +22,33 @@ struct User {
     computed: u8,
 }
 
+/// No derive is asked for: its patch is `Clone` all the same.
+#[derive(Serialize, Deserialize, CacheModel)]
+struct Plain {
+    #[cache(id)]
+    id: u64,
+    name: String,
+}
+
+/// Nothing here is `Clone`; that is no error as long as nobody clones it.
+#[derive(Serialize, Deserialize)]
+struct NotClone;
+
+#[derive(Serialize, Deserialize, CacheModel)]
+#[serde(bound = "")]
+struct Owner<T: Serialize + serde::de::DeserializeOwned + Send + Sync + 'static> {
+    #[cache(id)]
+    id: u64,
+    owned: NotClone,
+    other: T,
+}
+
 fn main() {
+    let plain = PlainPatch { name: Change::Set("jo".into()) };
+    assert!(matches!(plain.clone().name, Change::Set(name) if name == "jo"));
+    drop(OwnerPatch::<NotClone> { owned: Change::Set(NotClone), ..keep() });
+
+
     let user = User { id: 1, first_name: "jo".into(), team: Some(7), address: None, years: 30, computed: 1 };
 
     let mut same = user.clone();

@@ -1,0 +1,373 @@
+//! One model of a store: which rows are live, the overlay, the segments; and the work in the
+//! background that takes the one into the other.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use larder_core::{Document, IdKey, Result, Schema, Timestamp};
+use parking_lot::Mutex;
+
+use crate::index::Layout;
+use crate::overlay::{Overlay, Pending};
+use crate::rows::Row;
+use crate::search::Snapshot;
+use crate::segment::Live;
+
+pub(crate) type Hasher = foldhash::quality::RandomState;
+
+/// How many segments at the least are made one.
+const MERGE_AT: usize = 4;
+
+/// All that the store keeps of one model.
+pub(crate) struct ModelState {
+    pub(crate) schema: Arc<Schema>,
+    layout: Arc<Layout>,
+    pub(crate) state: Mutex<State>,
+    /// Held by the one flush under way.
+    flushing: Mutex<()>,
+    /// Held by the one merge under way.
+    merging: Mutex<()>,
+    /// Whether work in the background has been called for and not begun.
+    called: AtomicBool,
+    pub(crate) counters: Counters,
+}
+
+#[derive(Default)]
+pub(crate) struct Counters {
+    pub(crate) evictions: AtomicU64,
+    pub(crate) expirations: AtomicU64,
+    pub(crate) flushes: AtomicU64,
+    pub(crate) errors: AtomicU64,
+}
+
+/// What changes with every write. Held for moments only.
+#[derive(Default)]
+pub(crate) struct State {
+    /// The number of the last write.
+    pub(crate) seq: u64,
+    pub(crate) live: HashMap<IdKey, Arc<Row>, Hasher>,
+    pub(crate) overlay: Overlay,
+    /// In the order of their rows' numbers.
+    segments: Vec<Live>,
+    /// Up to which number rows are on their way into a segment.
+    taking: u64,
+    /// Rows that died on that way.
+    late: Vec<u64>,
+    /// Documents that died since segments were last tidied.
+    died: usize,
+    pub(crate) expiries: BTreeMap<(i64, u64), IdKey>,
+    pub(crate) bytes: u64,
+}
+
+impl State {
+    pub(crate) fn next_seq(&mut self) -> u64 {
+        self.seq += 1;
+        self.seq
+    }
+
+    /// Whether this very row is there.
+    pub(crate) fn holds(&self, row: &Row) -> bool {
+        let live = self.live.get(&row.id);
+        live.is_some_and(|live| live.seq == row.seq)
+    }
+
+    /// Takes in a row, whose number is the last given out. What stood under its id is dead.
+    pub(crate) fn add(&mut self, id: IdKey, row: Arc<Row>, document: Document) {
+        if let Some(at) = row.expires_at() {
+            self.expiries.insert((at.as_millis(), row.seq), id.clone());
+        }
+        self.bytes += u64::from(row.weight);
+        self.overlay.push(Arc::new(Pending {
+            row: Arc::clone(&row),
+            document,
+        }));
+        self.live.insert(id, row);
+    }
+
+    /// Gives a live row another lifetime.
+    pub(crate) fn set_expiry(&mut self, row: &Row, until: Option<Timestamp>) {
+        if let Some(at) = row.expires_at() {
+            self.expiries.remove(&(at.as_millis(), row.seq));
+        }
+        row.set_expires_at(until);
+        if let Some(at) = until {
+            self.expiries
+                .insert((at.as_millis(), row.seq), row.id.clone());
+        }
+    }
+
+    /// Lets go of the object under `id`; `by` is the number of the write that does it.
+    pub(crate) fn kill(&mut self, id: &IdKey, by: u64) -> Option<Arc<Row>> {
+        let row = self.live.remove(id)?;
+        row.kill(by);
+        self.bytes -= u64::from(row.weight);
+        if let Some(at) = row.expires_at() {
+            self.expiries.remove(&(at.as_millis(), row.seq));
+        }
+        if row.seq <= self.taking {
+            self.late.push(row.seq);
+        }
+        self.bury(row.seq);
+        Some(row)
+    }
+
+    /// Takes a row out of the segment that holds it, if any does.
+    fn bury(&mut self, seq: u64) {
+        // Segments hold rows in order: the first that reaches so far is the only one to look in.
+        let at = self.segments.partition_point(|live| !live.reaches(seq));
+        if let Some(live) = self.segments.get_mut(at)
+            && let Some(doc) = live.locate(seq)
+        {
+            self.died += usize::from(live.kill(doc));
+        }
+    }
+
+    /// Lets go of at most `limit` rows whose lifetime ended by `now`, and gives them.
+    pub(crate) fn expire(&mut self, now: Timestamp, limit: usize) -> Vec<Arc<Row>> {
+        let mut expired = Vec::new();
+        while expired.len() < limit
+            && let Some((&(at, _), id)) = self.expiries.first_key_value()
+            && at <= now.as_millis()
+        {
+            let id = id.clone();
+            let by = self.next_seq();
+            expired.extend(self.kill(&id, by));
+        }
+        expired
+    }
+
+    /// Whether some row's lifetime ended by `now` that is still there.
+    pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
+        let first = self.expiries.first_key_value();
+        first.is_some_and(|(&(at, _), _)| at <= now.as_millis())
+    }
+
+    pub(crate) fn pending(&self) -> usize {
+        self.overlay.len()
+    }
+
+    /// Whether there is more to do in the background than is good to leave.
+    pub(crate) fn is_due(&self, flush_at: usize) -> bool {
+        self.overlay.len().max(self.died) >= flush_at
+    }
+
+    pub(crate) fn segments(&self) -> &[Live] {
+        &self.segments
+    }
+
+    /// Forgets every row.
+    pub(crate) fn clear(&mut self) -> Vec<Arc<Row>> {
+        let by = self.next_seq();
+        let rows: Vec<_> = self.live.drain().map(|(_, row)| row).collect();
+        for row in &rows {
+            row.kill(by);
+        }
+        self.segments.clear();
+        self.expiries.clear();
+        self.overlay = Overlay::default();
+        if self.taking > 0 {
+            self.late.extend(rows.iter().map(|row| row.seq));
+        }
+        self.bytes = 0;
+        self.died = 0;
+        rows
+    }
+}
+
+impl ModelState {
+    pub(crate) fn new(schema: &Arc<Schema>) -> Self {
+        Self {
+            schema: Arc::clone(schema),
+            layout: Arc::new(Layout::of(schema)),
+            state: Mutex::default(),
+            flushing: Mutex::default(),
+            merging: Mutex::default(),
+            called: AtomicBool::new(false),
+            counters: Counters::default(),
+        }
+    }
+
+    /// The model as it is under this lock. Nothing in it has expired if `state` was rid of that.
+    pub(crate) fn snapshot(&self, state: &State, now: Timestamp, idle: Option<i64>) -> Snapshot {
+        Snapshot {
+            schema: Arc::clone(&self.schema),
+            at: state.seq,
+            now,
+            idle,
+            objects: state.live.len(),
+            overlay: state.overlay.snapshot(),
+            segments: state.segments.clone(),
+        }
+    }
+
+    /// Calls for a flush and what follows it, in the background; says whether nobody had yet.
+    pub(crate) fn call(self: &Arc<Self>) -> bool {
+        if self.called.swap(true, Ordering::AcqRel) {
+            return false;
+        }
+        let model = Arc::clone(self);
+        blocking::unblock(move || {
+            model.called.store(false, Ordering::Release);
+            model.flush_counted();
+            // Merges can take long; the next flush does not wait for them.
+            let merger = Arc::clone(&model);
+            blocking::unblock(move || {
+                if let Some(_one) = merger.merging.try_lock()
+                    && merger.tidy().is_err()
+                {
+                    merger.counters.errors.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+            .detach();
+        })
+        .detach();
+        true
+    }
+
+    /// Flushes; a failure is counted, and leaves the writes pending.
+    pub(crate) fn flush_counted(&self) {
+        if self.flush().is_err() {
+            self.counters.errors.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes what is pending into a new segment. The overlay loses a row only once the segment
+    /// that has it is there to be found.
+    pub(crate) fn flush(&self) -> Result<()> {
+        let _one = self.flushing.lock();
+        let (chunks, upto) = {
+            let mut state = self.state.lock();
+            let chunks = state.overlay.take();
+            let Some(last) = chunks.last().and_then(|chunk| chunk.rows().last()) else {
+                return Ok(());
+            };
+            let upto = last.row.seq;
+            state.taking = upto;
+            (chunks, upto)
+        };
+        let pending: Vec<Arc<Pending>> = chunks
+            .iter()
+            .flat_map(|chunk| chunk.rows())
+            .filter(|pending| !pending.row.is_dead())
+            .cloned()
+            .collect();
+        let built = (!pending.is_empty())
+            .then(|| Live::build(&self.layout, &pending))
+            .transpose();
+        let retired = {
+            let mut state = self.state.lock();
+            let late = std::mem::take(&mut state.late);
+            state.taking = 0;
+            // On failure all stays in the overlay, and is found there.
+            if let Some(live) = built? {
+                state.segments.push(live);
+                for seq in late {
+                    state.bury(seq);
+                }
+            }
+            state.overlay.retire(upto)
+        };
+        drop(retired);
+        self.counters.flushes.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Merges segments until none are worth it, and drops rows of dead documents from memory.
+    /// The caller holds `merging`.
+    fn tidy(&self) -> Result<()> {
+        loop {
+            let parts = {
+                let mut state = self.state.lock();
+                state.died = 0;
+                state.segments.retain(|live| !live.alive.is_empty());
+                match mergeable(&state.segments) {
+                    Some(run) => state.segments[run].to_vec(),
+                    None => break,
+                }
+            };
+            let merged = Live::merge(&parts)?;
+            let mut state = self.state.lock();
+            let old: Vec<_> = parts
+                .iter()
+                .map_while(|part| {
+                    let same = |live: &Live| Arc::ptr_eq(&live.segment, &part.segment);
+                    state.segments.iter().position(same)
+                })
+                .collect();
+            // Otherwise the model was cleared meanwhile, and there is nothing to replace.
+            if old.len() < parts.len() {
+                continue;
+            }
+            let merged = carry_over(merged, &parts, &state.segments[old[0]..=old[old.len() - 1]]);
+            state.segments.splice(old[0]..=old[old.len() - 1], [merged]);
+        }
+        self.sweep();
+        Ok(())
+    }
+
+    /// Drops the rows of dead documents where they are many.
+    fn sweep(&self) {
+        let segments = self.state.lock().segments.clone();
+        for live in segments {
+            if live.died * 8 < live.rows.len() {
+                continue;
+            }
+            let rows = live.swept();
+            let mut state = self.state.lock();
+            let same = |known: &&mut Live| Arc::ptr_eq(&known.segment, &live.segment);
+            if let Some(known) = state.segments.iter_mut().find(same) {
+                known.sweep(rows, live.died);
+            }
+        }
+    }
+
+    /// Flushes and merges until there is nothing left to do.
+    pub(crate) fn settle(&self) -> Result<()> {
+        self.flush()?;
+        let _one = self.merging.lock();
+        self.tidy()
+    }
+
+    /// Waits for work in the background, and lets go of everything.
+    pub(crate) fn shut_down(&self) {
+        let _flush = self.flushing.lock();
+        let _merge = self.merging.lock();
+        *self.state.lock() = State::default();
+    }
+}
+
+/// Which segments to make one, if any: the longest run at the end in which the oldest is no
+/// larger than all that follow it; or one that is dead for the larger part. So sizes at least
+/// double from each segment to the one before it, and a row is rewritten a logarithmic number
+/// of times.
+fn mergeable(segments: &[Live]) -> Option<std::ops::Range<usize>> {
+    let sizes: Vec<usize> = segments.iter().map(|live| live.alive.count()).collect();
+    let mut newer = 0;
+    let mut from = None;
+    for (at, size) in sizes.iter().enumerate().rev() {
+        if *size <= newer && segments.len() - at >= MERGE_AT {
+            from = Some(at);
+        }
+        newer += size;
+    }
+    from.map(|from| from..segments.len()).or_else(|| {
+        let hollow = |(live, size): (&Live, &usize)| live.alive.len() as usize > size * 2;
+        let at = segments.iter().zip(&sizes).position(hollow)?;
+        Some(at..at + 1)
+    })
+}
+
+/// Marks what died in the old segments while they were being merged.
+fn carry_over(mut merged: Live, before: &[Live], now: &[Live]) -> Live {
+    let mut doc = 0;
+    for (before, now) in before.iter().zip(now) {
+        for old in before.alive.iter() {
+            if !now.alive.contains(old) {
+                merged.kill(doc);
+            }
+            doc += 1;
+        }
+    }
+    merged
+}

@@ -1,0 +1,369 @@
+//! The rules, a group a file. Each is one promise, and a function that fails by panicking.
+#![expect(
+    clippy::unwrap_used,
+    clippy::missing_panics_doc,
+    reason = "a rule fails by panicking"
+)]
+
+mod asking;
+
+pub mod aggregate;
+pub mod blocking;
+pub mod cancel;
+pub mod capability;
+pub mod close;
+pub mod concurrency;
+pub mod crud;
+pub mod expiry;
+pub mod filter;
+pub mod forwarding;
+pub mod geo;
+pub mod input;
+pub mod models;
+pub mod nulls;
+pub mod paging;
+pub mod sort;
+pub mod text;
+
+/// Calls the macro given with the list of all rules, and behind each what it needs of a store.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __rules {
+    ($callback:ident $($argument:tt)*) => {
+        $crate::$callback! { $($argument)*
+            capability {
+                a_store_says_of_itself_what_is_expected_of_it,
+                what_is_promised_is_answered_and_what_is_denied_is_unsupported,
+                a_probe_tells_what_it_may_tell,
+                a_live_object_is_the_very_one_that_was_put,
+                a_model_of_another_store_is_refused,
+            }
+            models {
+                two_types_of_one_name_are_refused,
+                the_same_model_twice_is_the_same_objects,
+                models_do_not_see_each_other(Query),
+                models_names_are_told_apart_exactly(Query),
+                a_cache_that_makes_no_sense_is_refused,
+                ids_may_be_u8,
+                ids_may_be_u16,
+                ids_may_be_u32,
+                ids_may_be_u64,
+                ids_may_be_i8,
+                ids_may_be_i16,
+                ids_may_be_i32,
+                ids_may_be_i64,
+                ids_may_be_strings_of_any_kind,
+                string_ids_are_asked_for_by_str,
+                ids_may_be_uuids,
+                ids_may_have_several_parts,
+                an_id_may_be_one_tuple,
+            }
+            crud {
+                an_object_put_is_there_to_get,
+                an_object_never_put_is_a_miss,
+                get_many_keeps_the_order_asked,
+                put_replaces_what_is_there,
+                put_many_stores_all(Query),
+                no_objects_at_all_are_fine_too,
+                of_one_id_twice_in_a_batch_the_later_counts(Query),
+                remove_says_whether_it_was_there,
+                remove_many_counts_each_object_once(Query),
+                a_removed_object_is_in_no_answer(Query),
+                a_removed_object_can_be_put_again(Query),
+                remove_with_another_version_leaves_the_object,
+                clear_leaves_nothing_and_the_store_goes_on(Query),
+                all_come_by_id(Query),
+                count_and_exists_agree_with_all(Query),
+                update_changes_the_object_that_is_there(Query, ConditionalPut),
+                update_of_nothing_is_none_and_stores_nothing(ConditionalPut),
+                update_may_not_change_the_id(ConditionalPut),
+                update_keeps_lifetime_and_tags(ConditionalPut),
+                patch_keeps_clears_and_sets(ConditionalPut),
+                patch_of_a_needed_field_to_null_changes_nothing(ConditionalPut),
+                find_update_changes_all_that_match_and_no_other(Query, ConditionalPut),
+                find_remove_removes_all_that_match_and_no_other(Query),
+                each_write_has_a_version_of_its_own,
+                put_if_absent_stores_only_what_is_not_there(ConditionalPut),
+                put_if_present_stores_only_over_what_is_there(ConditionalPut),
+                put_if_version_stores_only_over_that_version(ConditionalPut),
+                conditions_in_one_batch_see_what_stands_before_them(ConditionalPut),
+                a_refused_put_changes_nothing(Query, ConditionalPut),
+                tags_are_sorted_replaced_by_put_and_kept_by_update(ConditionalPut),
+                tags_of_what_is_replaced_stay_where_none_are_given,
+                large_objects_come_back_whole,
+                reads_are_counted_as_hits_and_misses,
+                the_store_counts_its_objects,
+                values_under_keys_need_no_model,
+            }
+            expiry {
+                a_ttl_of_zero_is_a_miss,
+                put_with_zero_ttl_over_an_object_removes_it,
+                expiry_is_exact_to_the_millisecond,
+                every_kind_of_read_agrees_on_expiry(Query),
+                aggregates_leave_the_expired_out(Aggregate),
+                what_has_expired_can_be_neither_touched_nor_updated(ConditionalPut),
+                what_has_expired_counts_as_absent(ConditionalPut),
+                what_has_expired_is_neither_removed_nor_changed_by_find(Query, ConditionalPut),
+                touch_gives_a_new_lifetime_from_now(Query),
+                touch_with_zero_ends_the_object_at_once,
+                touch_answers_for_each_in_order,
+                a_put_starts_a_new_lifetime,
+                keep_leaves_the_moment_of_expiry,
+                keep_over_nothing_lives_as_nothing_was_said,
+                a_cache_ttl_goes_before_the_models_and_a_puts_before_both,
+                no_expiry_goes_before_the_models_ttl,
+                endless_lifetimes_do_not_wrap_around,
+                an_object_expired_and_put_again_is_there(Query),
+                many_lifetimes_end_each_at_its_own_time(Query),
+                values_under_keys_expire_as_objects_do,
+            }
+            nulls {
+                no_condition_holds_of_a_missing_value(Query),
+                no_word_occurs_in_a_missing_text(Text),
+                complements_include_what_is_missing(Query),
+                is_none_and_is_some_tell_what_is_missing(Query),
+                is_none_tells_a_missing_text_from_an_empty_one(Text),
+                empty_and_missing_are_different_things(Query),
+                conditions_over_nothing_have_a_meaning(Query),
+                and_or_and_not_follow_the_laws_of_logic(Query),
+                skipped_conditions_stand_for_nothing(Query),
+                optional_conditions_with_a_value_are_their_twins(Query),
+                a_filter_of_skipped_conditions_is_refused(Query, Aggregate),
+                or_all_is_the_word_for_every_object(Query),
+            }
+            filter {
+                i8_compares_exactly(Query),
+                i16_compares_exactly(Query),
+                i32_compares_exactly(Query),
+                i64_compares_exactly(Query),
+                isize_compares_exactly(Query),
+                u8_compares_exactly(Query),
+                u16_compares_exactly(Query),
+                u32_compares_exactly(Query),
+                u64_compares_exactly(Query),
+                usize_compares_exactly(Query),
+                f32_compares_exactly(Query),
+                f64_compares_exactly(Query),
+                negative_zero_is_zero(Query),
+                bool_is_true_false_or_missing(Query),
+                char_is_equal_to_itself_alone(Query),
+                enums_are_equal_by_their_names(Query),
+                uuids_are_equal_by_all_of_their_bits(Query),
+                structs_around_a_value_compare_as_it_does(Query),
+                system_times_compare_to_the_nanosecond(Query),
+                chrono_instants_compare_to_the_nanosecond(Query),
+                chrono_naive_times_compare_to_the_nanosecond(Query),
+                moments_are_equal_whatever_their_time_zone(Query),
+                chrono_dates_compare_by_days(Query),
+                time_instants_compare_to_the_nanosecond(Query),
+                time_primitive_times_compare_to_the_nanosecond(Query),
+                time_dates_compare_by_days(Query),
+                decimals_with_a_scale_compare_exactly(Query),
+                decimals_are_equal_however_they_are_written(Query),
+                decimal_bounds_may_be_finer_or_larger_than_the_scale(Query),
+                decimals_without_a_scale_compare_as_floats(Query),
+                keywords_are_equal_by_their_exact_bytes(Query),
+                parts_of_keywords_are_found_as_rust_finds_them(Query),
+                like_knows_stars_and_nothing_else(Query),
+                keywords_may_ignore_case(Query),
+                lists_of_keywords_match_by_element(Query),
+                long_lists_match_by_each_element(Query),
+                in_takes_thousands_of_values(Query),
+                thousands_of_distinct_values_are_told_apart(Query),
+                flattened_fields_are_the_models(Query),
+            }
+            text {
+                matches_wants_all_words_and_any_wants_one(Query, Text),
+                words_ignore_case(Query, Text),
+                accents_are_folded_where_asked(Query, Text),
+                stems_are_one_where_asked(Query, Text),
+                stop_words_leave_a_gap(Query, Text),
+                phrases_want_their_words_in_a_row(Query, Text),
+                phrases_do_not_run_over_from_text_to_text(Query, Text),
+                parts_of_words_are_found_in_each_word(Query, Text),
+                wildcards_fit_one_word_as_a_whole(Query, Text),
+                fuzzy_counts_edits_up_to_the_distance(Query, Text),
+                fuzzy_knows_no_transpositions(Query, Text),
+                fuzzy_treats_every_place_of_a_word_alike(Query, Text),
+                fuzzy_refuses_other_distances_and_several_words(Query, Text),
+                ideographs_are_words_of_one_character(Query, Text),
+                ideographs_are_found_in_pairs_where_asked(Query, Text),
+                emoji_are_words(Query, Text),
+                text_without_words_is_refused_and_matches_nothing(Query, Text),
+                words_are_what_unicode_says(Query, Text),
+                very_long_words_count_by_their_beginning(Query, Text),
+                long_texts_are_found_by_every_word(Query, Text),
+                prefixes_of_thousands_of_words_find_all(Query, Text),
+                a_changed_text_is_found_by_its_new_words(Query, Text),
+                without_a_sort_the_better_text_comes_first(Query, Text),
+            }
+            geo {
+                a_circle_holds_what_is_not_farther_than_its_radius(Geo),
+                latitude_comes_first(Geo),
+                circles_reach_over_the_antimeridian(Geo),
+                circles_reach_around_the_poles(Geo),
+                a_radius_of_zero_holds_the_very_point(Geo),
+                half_the_circumference_holds_every_point(Geo),
+                a_missing_point_is_in_no_circle(Geo),
+                within_stands_beside_other_conditions(Geo),
+                within_stands_under_or_and_not(GeoAnywhere),
+                circles_that_are_none_are_refused(Geo),
+            }
+            sort {
+                without_a_sort_objects_come_by_id(Query),
+                strings_sort_by_their_bytes(Query),
+                strings_sort_beyond_a_long_beginning(Query),
+                folded_strings_sort_as_one_case(Query),
+                integers_sort_as_numbers(Query),
+                floats_sort_from_infinity_to_infinity(Query),
+                small_kinds_sort_too(Query),
+                missing_values_come_last_both_ways(Query),
+                equal_keys_go_by_id(Query),
+                three_keys_each_go_their_own_way(Query),
+                a_changed_object_moves_to_its_new_place(Query),
+                fields_may_be_named_by_strings(Query),
+                orders_that_make_no_sense_are_refused(Query),
+            }
+            paging {
+                pages_by_offset_make_up_the_whole(Query),
+                pages_by_cursor_make_up_the_whole(Query),
+                a_page_says_whether_anything_comes_behind_it(Query),
+                a_total_counts_all_that_match(Query),
+                page_zero_is_refused(Query),
+                limit_zero_brings_nothing_but_the_total(Query),
+                an_offset_past_the_end_is_an_empty_page(Query),
+                an_offset_too_large_names_the_cursor(Query),
+                a_cursor_of_another_query_is_refused(Query),
+                a_damaged_cursor_is_refused(Query),
+                an_order_by_relevance_has_no_cursor(Query, Text),
+                cursors_neither_skip_nor_repeat_what_stays(Query),
+                a_cursor_goes_on_where_its_object_is_gone(Query),
+                first_and_one_bring_single_objects(Query),
+                a_stream_brings_everything_in_order(Query),
+                a_stream_of_words_comes_by_id(Query, Text),
+                a_stream_keeps_limit_and_cursor_and_refuses_an_offset(Query),
+            }
+            aggregate {
+                facets_count_values_by_frequency_then_value(Query, Aggregate),
+                facets_say_how_many_values_were_left_out(Query, Aggregate),
+                facets_count_what_the_filter_means(Query, Aggregate),
+                facets_of_lists_count_each_element_once(Query, Aggregate),
+                every_kind_has_facets(Query, Aggregate),
+                an_aggregate_without_a_group_is_one_group(Query, Aggregate),
+                an_aggregate_over_nothing_has_no_metrics(Query, Aggregate),
+                groups_have_their_metrics(Query, Aggregate),
+                sums_are_exact(Query, Aggregate),
+                least_and_greatest_are_by_the_fields_order(Query, Aggregate),
+                aggregates_that_make_no_sense_are_refused(Query, Aggregate),
+                facets_follow_conditions_on_words(Query, Text, Aggregate),
+            }
+            input {
+                nan_is_refused_at_the_write,
+                a_keyword_too_long_is_refused_at_the_write,
+                keywords_up_to_the_limit_are_told_apart(Query),
+                values_that_do_not_fit_their_index_are_refused,
+                what_the_hook_refuses_is_not_stored,
+                nan_in_a_filter_is_refused(Query),
+                a_range_that_ends_before_it_begins_holds_nothing(Query),
+                ten_thousand_conditions_are_answered(Query),
+                more_conditions_than_the_limit_are_refused(Query),
+                nests_too_deep_are_refused(Query),
+                a_panicking_serialize_is_an_error,
+                a_failing_serialize_is_an_error,
+                a_panicking_update_leaves_the_object(ConditionalPut),
+                a_panicking_find_update_leaves_each_object_whole(Query, ConditionalPut),
+                errors_name_the_model(Query),
+            }
+            concurrency {
+                everyone_reads_their_own_writes,
+                tasks_on_one_thread_read_their_own_writes,
+                updates_of_one_key_lose_no_increment(ConditionalPut),
+                finds_that_update_lose_no_increment(Query, ConditionalPut),
+                put_if_absent_has_one_winner(ConditionalPut),
+                put_if_version_has_one_winner(ConditionalPut),
+                a_removal_is_told_to_one,
+                answers_are_whole_while_objects_change(Query),
+                a_key_that_is_replaced_is_never_missing,
+                clear_beside_writes_leaves_the_store_whole(Query),
+            }
+            cancel {
+                a_write_never_polled_has_not_happened(Query, ConditionalPut),
+                a_write_dropped_after_one_poll_is_whole(Query, ConditionalPut),
+                a_read_dropped_changes_nothing(Query, Aggregate),
+                many_dropped_writes_of_one_object_hold_up_none(ConditionalPut),
+            }
+            blocking {
+                other_tasks_of_the_thread_get_their_turn(Query),
+                a_future_left_alone_holds_up_no_one(Query, ConditionalPut),
+                operations_begun_together_all_end(Query),
+            }
+            forwarding {
+                a_store_and_its_wrappings_are_one_store,
+                each_method_is_forwarded,
+                objects_by_id_are_the_same_behind_pointers(ConditionalPut),
+                removal_is_the_same_behind_pointers,
+                removal_by_filter_is_the_same_behind_pointers(Query),
+                updates_are_the_same_behind_pointers(ConditionalPut),
+                lifetimes_are_the_same_behind_pointers(Query),
+                probes_are_the_same_behind_pointers,
+                live_objects_are_the_same_behind_pointers,
+                denials_are_the_same_behind_pointers,
+                models_are_the_same_behind_pointers,
+                pages_are_the_same_behind_pointers(Query),
+                words_are_the_same_behind_pointers(Query, Text),
+                facets_are_the_same_behind_pointers(Query, Aggregate),
+                closing_is_the_same_behind_pointers(ConditionalPut),
+            }
+            close {
+                closing_twice_is_fine,
+                an_unused_store_can_be_closed,
+                a_closed_store_refuses_everything(ConditionalPut),
+                a_closed_store_refuses_queries(Query, Aggregate, ConditionalPut),
+            }
+        }
+    };
+}
+
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __rule_names {
+    ($($group:ident { $($rule:ident $(($($need:ident),+))?),+ $(,)? })+) => {
+        &[$((stringify!($group), &[$(stringify!($rule)),+])),+]
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// A rule that is not in the list would never be run.
+    #[test]
+    fn every_rule_that_is_written_is_in_the_list() {
+        let listed: &[(&str, &[&str])] = crate::__rules! { __rule_names };
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/rules");
+        let mut written = Vec::new();
+        for file in std::fs::read_dir(folder).unwrap() {
+            let path = file.unwrap().path();
+            let source = std::fs::read_to_string(&path).unwrap();
+            let group = path.file_stem().unwrap().to_str().unwrap().to_owned();
+            // Written out, or made by a macro from `name(type) [values]`.
+            let rules = source.lines().filter_map(|line| {
+                let made = line
+                    .strip_prefix("    ")
+                    .filter(|_| line.contains(") ["))
+                    .filter(|made| made.starts_with(|c: char| c.is_ascii_lowercase()));
+                let rule = line.strip_prefix("pub async fn ").or(made)?;
+                rule.split('(').next()
+            });
+            written.extend(rules.map(|rule| (group.clone(), rule.to_owned())));
+        }
+        let mut listed: Vec<(String, String)> = listed
+            .iter()
+            .flat_map(|(group, rules)| rules.iter().map(|rule| ((*group).into(), (*rule).into())))
+            .collect();
+        listed.sort();
+        written.sort();
+        assert!(written.len() > 100);
+        assert_eq!(written, listed);
+    }
+}
