@@ -72,7 +72,8 @@ pub(crate) async fn world(seed: u64, tally: &mut Tally) {
     let mut dice = Dice::new(seed);
     let begun_at = tally.cases;
     let schema = generate::model(&mut dice, "generated").unwrap();
-    let crowded = dice.chance(2);
+    // More than a thousand distinct terms, hundreds of them with one start.
+    let crowded = dice.chance(4);
     let shape = IdShape::any(&mut dice);
     let ids: Vec<AnyId> = (0..if crowded { 2_500 } else { 1 + dice.below(200) })
         .map(|_| shape.id(&mut dice))
@@ -80,7 +81,7 @@ pub(crate) async fn world(seed: u64, tally: &mut Tally) {
     let flush_at = flush_at(&mut dice);
     let world = World::open(schema, ManualClock::default(), flush_at).await;
     let mut stored: Vec<Arc<AnyObject>> = Vec::new();
-    for round in 0..25 {
+    for round in 0..20 {
         let writes = match round {
             0 if crowded => 1_500,
             0 => dice.below(60),
@@ -94,7 +95,7 @@ pub(crate) async fn world(seed: u64, tally: &mut Tally) {
         }
         let recent = stored.len().saturating_sub(300);
         let samples: Vec<&AnyObject> = stored[recent..].iter().map(|object| &**object).collect();
-        for _ in 0..6 {
+        for _ in 0..10 {
             let mut leaf = |dice: &mut Dice| generate::leaf(dice, &world.schema, &samples);
             let depth = dice.below(6);
             let tree = Tree::any(&mut dice, depth, &mut leaf);
