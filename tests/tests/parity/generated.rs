@@ -83,11 +83,9 @@ pub(crate) async fn world(seed: u64, tally: &mut Tally) {
     let flush_at = flush_at(&mut dice);
     let world = World::open(schema, ManualClock::default(), flush_at).await;
     let mut stored: Vec<Arc<AnyObject>> = Vec::new();
-    if crowded {
-        if let Err(what) = world.crowd(&mut dice, &ids, &mut stored).await {
-            tally.differ(seed, begun_at, &what);
-            return;
-        }
+    if crowded && let Err(what) = world.crowd(&mut dice, &ids, &mut stored).await {
+        tally.differ(seed, begun_at, &what);
+        return;
     }
     for round in 0..20 {
         let writes = match round {
