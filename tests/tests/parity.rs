@@ -115,8 +115,9 @@ async fn every_store_answers_what_the_reference_answers() {
     println!("worlds: {worlds}, answers that held something: {telling}");
     println!("cases: {cases}, differences: {differences}");
     assert_eq!(differences, 0);
+    // A replay of a few cases may be of any kind.
     assert!(
-        telling * 4 >= cases,
+        cases < 1_000 || telling * 3 >= cases,
         "filters match too seldom to tell much"
     );
 }

@@ -6,14 +6,16 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder::{Condition, Document, Filter, IdKey, Lifetime, PutOutcome, Schema, Tags, Total};
+use larder::{
+    Condition, Document, Filter, IdKey, Lifetime, PutOutcome, Schema, Tags, Total, Value,
+};
 use larder_core::aggregate::Aggregated;
 use larder_core::codec;
 use larder_core::expr::Expr;
 use larder_core::query::{Answer, Cursor, Order, Projection, Query};
 use larder_core::store::{Found, Model, Object, Put, Removal, Stored};
 use larder_testkit::ManualClock;
-use larder_testkit::generate::{self, AnyId, AnyObject, Dice, IdShape, Question, Tree};
+use larder_testkit::generate::{self, AnyId, AnyObject, Cell, Dice, IdShape, Question, Tree};
 
 use crate::{Contender, Tally, contenders, flush_at};
 
@@ -72,17 +74,21 @@ pub(crate) async fn world(seed: u64, tally: &mut Tally) {
     let mut dice = Dice::new(seed);
     let begun_at = tally.cases;
     let schema = generate::model(&mut dice, "generated").unwrap();
-    let crowded = dice.chance(2);
+    // More than a thousand distinct terms, hundreds of them with one start.
+    let crowded = dice.chance(8);
     let shape = IdShape::any(&mut dice);
-    let ids: Vec<AnyId> = (0..if crowded { 2_500 } else { 1 + dice.below(200) })
+    let ids: Vec<AnyId> = (0..if crowded { 1_500 } else { 1 + dice.below(200) })
         .map(|_| shape.id(&mut dice))
         .collect();
     let flush_at = flush_at(&mut dice);
     let world = World::open(schema, ManualClock::default(), flush_at).await;
     let mut stored: Vec<Arc<AnyObject>> = Vec::new();
-    for round in 0..25 {
+    if crowded && let Err(what) = world.crowd(&mut dice, &ids, &mut stored).await {
+        tally.differ(seed, begun_at, &what);
+        return;
+    }
+    for round in 0..20 {
         let writes = match round {
-            0 if crowded => 1_500,
             0 => dice.below(60),
             _ => dice.below(12),
         };
@@ -94,7 +100,7 @@ pub(crate) async fn world(seed: u64, tally: &mut Tally) {
         }
         let recent = stored.len().saturating_sub(300);
         let samples: Vec<&AnyObject> = stored[recent..].iter().map(|object| &**object).collect();
-        for _ in 0..6 {
+        for _ in 0..10 {
             let mut leaf = |dice: &mut Dice| generate::leaf(dice, &world.schema, &samples);
             let depth = dice.below(6);
             let tree = Tree::any(&mut dice, depth, &mut leaf);
@@ -243,6 +249,39 @@ impl World {
                     .await
             }
         }
+    }
+
+    /// Stores an object under every id, most with a keyword and a word of their own, and takes
+    /// them all into the index.
+    async fn crowd(
+        &self,
+        dice: &mut Dice,
+        ids: &[AnyId],
+        stored: &mut Vec<Arc<AnyObject>>,
+    ) -> Result<(), String> {
+        let mut puts = Vec::new();
+        for (number, id) in ids.iter().enumerate() {
+            let mut object = generate::object(dice, &self.schema, id.clone());
+            for (cell, spec) in object.fields.iter_mut().zip(self.schema.fields()) {
+                if let Cell::One(Value::Str(text)) = cell
+                    && dice.chance(70)
+                {
+                    *text = match spec.text {
+                        Some(_) => format!("{} w{number}", generate::word(dice)),
+                        None => format!("term{number}"),
+                    };
+                }
+            }
+            let object = Arc::new(object);
+            let Ok(document) = Document::of(&self.schema, &*object) else {
+                continue;
+            };
+            stored.push(Arc::clone(&object));
+            puts.push((put(dice, object, document).0, false));
+        }
+        self.put(puts).await?;
+        self.flush();
+        Ok(())
     }
 
     async fn put(&self, puts: Vec<(Put, bool)>) -> Result<(), String> {

@@ -267,7 +267,7 @@ fn leaf(dice: &mut Dice, stored: &[Thing]) -> Filter<Thing> {
         }
         35 => u.place.city.is_none() | u.place.city.starts_with(""),
         36 => u.flag.is_false(),
-        37 => u.name.eq_if(v.dice.chance(50).then(|| "a")),
+        37 => u.name.eq_if(v.dice.chance(50).then_some("a")),
         38 => u.nick.not_in([v.nick(), v.nick()]),
         39 => u.small.between_if(v.dice.chance(50).then_some(-2..4)),
         40 => u.title.matches_if(None::<&str>),
@@ -368,8 +368,8 @@ pub(crate) async fn world(seed: u64, tally: &mut Tally) {
     }
     let world = World { clock, subjects };
     let mut stored: Vec<Thing> = Vec::new();
-    for _ in 0..25 {
-        for _ in 0..dice.below(30) {
+    for _ in 0..20 {
+        for _ in 0..dice.below(20) {
             let said = world.write(dice, &mut stored).await;
             if said.iter().any(|other| *other != said[0]) {
                 tally.differ(seed, begun_at, &format!("  a write: {said:?}"));
@@ -377,7 +377,7 @@ pub(crate) async fn world(seed: u64, tally: &mut Tally) {
             }
         }
         let recent = stored.len().saturating_sub(200);
-        for _ in 0..5 {
+        for _ in 0..8 {
             let depth = dice.below(6);
             let mut leaf = |dice: &mut Dice| leaf(dice, &stored[recent..]);
             let tree = Tree::any(dice, depth, &mut leaf);
