@@ -6,6 +6,7 @@
 mod clock;
 mod conformance;
 mod encoded;
+mod limited;
 mod reference;
 pub mod rules;
 mod watchdog;
@@ -13,5 +14,6 @@ mod watchdog;
 pub use clock::ManualClock;
 pub use conformance::{Backend, Boxed, Harness, Need, Setup, check};
 pub use encoded::EncodedStore;
+pub use limited::LimitedStore;
 pub use reference::ReferenceStore;
 pub use watchdog::Watchdog;
