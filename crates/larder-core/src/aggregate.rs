@@ -124,7 +124,12 @@ impl<M> Aggregate<M> {
         self
     }
 
-    pub(crate) fn bind(self, expr: Expr, schema: &Schema) -> Result<AggregateQuery> {
+    /// Binds it to the model's schema, over the objects that `expr` means.
+    ///
+    /// # Errors
+    /// `InvalidFilter`: a field that the model lacks, or one that such a thing cannot be
+    /// computed of.
+    pub fn bind(self, expr: Expr, schema: &Schema) -> Result<AggregateQuery> {
         if let Some(field) = self.group_by {
             let spec = schema.field(field)?;
             if spec.kind == Kind::Geo {
@@ -369,12 +374,19 @@ impl State {
 }
 
 /// A sum of floats rounded once, whatever the order: Shewchuk's growing expansions
-/// ("Adaptive Precision Floating-Point Arithmetic", 1997), as Python's `math.fsum` has them.
+/// ("Adaptive Precision Floating-Point Arithmetic", 1997), as Python's `math.fsum` has them; with
+/// a carry beyond the largest float, so that a sum that comes back from there is exact too.
 #[derive(Clone, Debug, Default)]
 struct ExactSum {
     partials: Vec<f64>,
+    /// How often 2^1024 was taken out of the partials.
+    beyond: i64,
+    /// The sum of the infinite values.
     infinite: f64,
 }
+
+/// 2^1023.
+const HALF_BEYOND: f64 = f64::from_bits(0x7fe0_0000_0000_0000);
 
 impl ExactSum {
     fn add(&mut self, value: f64) {
@@ -385,12 +397,7 @@ impl ExactSum {
         let mut x = value;
         let mut kept = 0;
         for i in 0..self.partials.len() {
-            let mut y = self.partials[i];
-            if x.abs() < y.abs() {
-                std::mem::swap(&mut x, &mut y);
-            }
-            let high = x + y;
-            let low = y - (high - x);
+            let (high, low) = self.two_sum(x, self.partials[i]);
             if low != 0.0 {
                 self.partials[kept] = low;
                 kept += 1;
@@ -398,16 +405,45 @@ impl ExactSum {
             x = high;
         }
         self.partials.truncate(kept);
-        if x.is_finite() {
-            self.partials.push(x);
+        self.partials.push(x);
+    }
+
+    /// The rounded sum of two floats and what the rounding left out.
+    fn two_sum(&mut self, x: f64, y: f64) -> (f64, f64) {
+        let (x, y) = if x.abs() < y.abs() { (y, x) } else { (x, y) };
+        let high = x + y;
+        if high.is_finite() {
+            return (high, y - (high - x));
+        }
+        // Both have one sign and the larger is 2^1023 at least, so each difference is exact.
+        let half = HALF_BEYOND.copysign(x);
+        self.beyond += if x > 0.0 { 1 } else { -1 };
+        if y.abs() >= HALF_BEYOND {
+            self.two_sum(x - half, y - half)
         } else {
-            self.infinite += x;
+            let (high, low) = self.two_sum(x - half, y);
+            (high - half, low)
         }
     }
 
     fn value(&self) -> f64 {
         if self.infinite != 0.0 || self.infinite.is_nan() {
             return self.infinite;
+        }
+        if self.beyond != 0 {
+            // A quarter of it fits. It is so large that of the tiniest partials only the sign
+            // can matter.
+            let mut quarter = Self::default();
+            for &partial in &self.partials {
+                let quartered = partial * 0.25;
+                quarter.add(if quartered * 4.0 == partial {
+                    quartered
+                } else {
+                    f64::MIN_POSITIVE.copysign(partial)
+                });
+            }
+            quarter.add(self.beyond.clamp(-2, 2) as f64 * (HALF_BEYOND / 2.0));
+            return quarter.value() * 4.0;
         }
         // Partials do not overlap and grow in size: add from the largest until it is inexact,
         // then round half to even by what the next one says.
@@ -455,6 +491,36 @@ mod tests {
             sorted.sort_by(f64::total_cmp);
             prop_assert_eq!(sum(&values).to_bits(), sum(&sorted).to_bits());
         }
+    }
+
+    proptest! {
+        #[test]
+        fn a_sum_that_passes_the_largest_float_does_not_depend_on_the_order(
+            values in proptest::collection::vec(
+                proptest::sample::select(&[
+                    f64::MAX, f64::MIN, f64::MAX / 2.0, f64::MIN / 2.0, 1e308, -1e308, 1e292, -1e292, 1.0, 5e-324,
+                ][..]),
+                0..12,
+            ),
+        ) {
+            let (mut sorted, mut reversed) = (values.clone(), values.clone());
+            sorted.sort_by(f64::total_cmp);
+            reversed.sort_by(|a, b| b.total_cmp(a));
+            prop_assert_eq!(sum(&values).to_bits(), sum(&sorted).to_bits());
+            prop_assert_eq!(sum(&values).to_bits(), sum(&reversed).to_bits());
+        }
+    }
+
+    #[test]
+    fn a_sum_comes_back_from_beyond_the_largest_float() {
+        assert_eq!(sum(&[f64::MAX, f64::MAX, f64::MIN]), f64::MAX);
+        assert_eq!(sum(&[f64::MAX, f64::MAX, f64::MIN, f64::MIN, 1.0]), 1.0);
+        assert_eq!(
+            sum(&[f64::MIN, f64::MIN, f64::MIN, f64::MAX]),
+            f64::NEG_INFINITY
+        );
+        assert_eq!(sum(&[f64::MAX, 1.0]), f64::MAX);
+        assert_eq!(sum(&[f64::MAX, f64::MAX]), f64::INFINITY);
     }
 
     #[test]

@@ -753,3 +753,6 @@ fn integer_bound(spec: &FieldSpec, bound: &Bound<Value>, upper: bool) -> Result<
         exact
     }))
 }
+
+#[cfg(test)]
+mod tests;

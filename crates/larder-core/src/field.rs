@@ -306,8 +306,13 @@ impl<M, C, K> fmt::Debug for Field<M, C, K> {
 }
 
 impl<M, C, K> Field<M, C, K> {
-    /// The handle of the field at `position`. For derived code.
-    #[doc(hidden)]
+    /// The handle of the field at `position`: what derived code is made of, and the way to a
+    /// filter over fields that are known at run time only ([`Schema::position`] finds one by name).
+    ///
+    /// The types are the caller's word. A condition that the field does not answer is
+    /// `InvalidFilter` when the filter is used.
+    ///
+    /// [`Schema::position`]: crate::Schema::position
     pub const fn at(position: u16) -> Self {
         Self {
             position,

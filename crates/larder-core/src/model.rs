@@ -201,7 +201,8 @@ pub fn keep<P: Default>() -> P {
 
 /// A live object with its type erased: what a store holds and indexes.
 ///
-/// Every [`CacheModel`] is one; nobody implements it by hand.
+/// Every [`CacheModel`] is one. By hand it is for objects whose fields are known at run time
+/// only, such as a test kit's.
 pub trait Object: Any + Send + Sync {
     /// The value of the declared field at `position`, borrowed.
     fn field(&self, position: u16) -> FieldRef<'_>;

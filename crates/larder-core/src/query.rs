@@ -501,3 +501,73 @@ impl<T> Page<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        prop_oneof![
+            any::<bool>().prop_map(Value::Bool),
+            any::<i128>().prop_map(Value::Int),
+            any::<f64>()
+                .prop_filter("a number", |float| !float.is_nan())
+                .prop_map(Value::Float),
+            (any::<i128>(), any::<u32>())
+                .prop_map(|(mantissa, scale)| Value::Decimal { mantissa, scale }),
+            any::<String>().prop_map(Value::Str),
+            any::<u128>().prop_map(Value::Uuid),
+            (-90.0..=90.0, -180.0..=180.0)
+                .prop_map(|(lat, lon)| Value::Geo(GeoPoint::new(lat, lon))),
+        ]
+    }
+
+    fn any_cursor() -> impl Strategy<Value = Cursor> {
+        (
+            any::<u64>(),
+            proptest::collection::vec(proptest::option::of(any_value()), 0..=MAX_SORT_KEYS),
+            proptest::collection::vec(any::<u8>(), 0..40),
+        )
+            .prop_map(|(signature, keys, id)| Cursor {
+                signature,
+                place: Place {
+                    keys,
+                    id: IdKey::from_bytes(&id),
+                },
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn a_cursor_comes_back_from_its_text(cursor in any_cursor()) {
+            prop_assert_eq!(cursor.to_string().parse::<Cursor>().ok(), Some(cursor));
+        }
+
+        #[test]
+        fn a_mangled_cursor_is_refused(
+            cursor in any_cursor(), at: usize, other in "[0-9a-f]|\\PC", kind in 0..4,
+        ) {
+            let text = cursor.to_string();
+            let at = at % text.len();
+            let (head, tail) = text.split_at(at);
+            let mangled = match kind {
+                0 => format!("{head}{other}{tail}"),
+                1 => format!("{head}{other}{}", &tail[1..]),
+                2 => head.to_owned(),
+                _ => format!("{head}{}", tail.get(2..).unwrap_or_default()),
+            };
+            let read = mangled.parse::<Cursor>();
+            prop_assert_eq!(read.is_ok(), mangled.to_lowercase() == text);
+        }
+
+        #[test]
+        fn any_text_reads_as_a_cursor_or_not_without_a_panic(text: String, bytes: Vec<u8>) {
+            prop_assert!(text.parse::<Cursor>().is_err());
+            let sealed = [&bytes[..], &fnv1a(&bytes).to_be_bytes()].concat();
+            if let Some(cursor) = read_cursor(&sealed) {
+                prop_assert_eq!(cursor.to_string().parse::<Cursor>().ok(), Some(cursor));
+            }
+        }
+    }
+}

@@ -400,6 +400,37 @@ mod tests {
         assert_eq!(token, "a".repeat(39));
     }
 
+    /// Every character there is, against the rule as the design notes state it.
+    #[test]
+    fn characters_take_the_units_of_the_safe_alphabet() {
+        let mut seen = std::collections::HashSet::new();
+        for c in '\0'..=char::MAX {
+            let code = u32::from(c);
+            let lower = |c: char| c.to_lowercase().collect::<String>();
+            let upper_lower: String = c.to_uppercase().flat_map(char::to_lowercase).collect();
+            let safe = c.is_ascii_digit()
+                || c.is_ascii_lowercase()
+                || ((0xa0..=0xffff).contains(&code)
+                    && !(0xe000..=0xe83f).contains(&code)
+                    && lower(c) == c.to_string()
+                    && upper_lower == c.to_string()
+                    && !(0x13a0..=0x13fd).contains(&code)
+                    && !(0xab70..=0xabbf).contains(&code));
+            let wanted: String = if safe {
+                c.to_string()
+            } else {
+                [0xe000 + (code >> 10), 0xe440 + (code & 0x3ff)]
+                    .into_iter()
+                    .filter_map(char::from_u32)
+                    .collect()
+            };
+            let mut out = String::new();
+            let units = encode_char(c, &mut out);
+            assert_eq!((&out, units), (&wanted, out.chars().count()), "{c:?}");
+            assert!(seen.insert(out), "{c:?} is written like another");
+        }
+    }
+
     proptest! {
         #[test]
         fn ascii_is_cut_into_the_same_words_by_both_ways(
@@ -419,6 +450,58 @@ mod tests {
             prop_assert_eq!(a == b, encoded(&a) == encoded(&b));
             prop_assert_eq!(a.contains(&b), encoded(&a).contains(&encoded(&b)));
             prop_assert_eq!(a.starts_with(&b), encoded(&a).starts_with(&encoded(&b)));
+        }
+
+        #[test]
+        fn encoding_tells_any_two_strings_apart(
+            a in proptest::collection::vec(any::<char>(), 0..6),
+            b in proptest::collection::vec(any::<char>(), 0..6),
+            c in proptest::collection::vec(any::<char>(), 0..6),
+        ) {
+            let text = |chars: &[char]| chars.iter().collect::<String>();
+            let encoded = |text: &str| { let mut out = String::new(); encode(text, &mut out); out };
+            let whole = text(&[&a[..], &b, &c].concat());
+            let part = text(&b);
+            prop_assert!(encoded(&whole).contains(&encoded(&part)));
+            for (x, y) in [(&a, &b), (&b, &c), (&a, &c)] {
+                let (x, y) = (text(x), text(y));
+                prop_assert_eq!(x == y, encoded(&x) == encoded(&y));
+                prop_assert_eq!(x.contains(&y), encoded(&x).contains(&encoded(&y)));
+                prop_assert_eq!(x.ends_with(&y), encoded(&x).ends_with(&encoded(&y)));
+            }
+            // Nothing matches from the middle of one character to that of another.
+            let units = encoded(&whole);
+            let starts: Vec<usize> = whole
+                .char_indices()
+                .map(|(at, _)| encoded(&whole[..at]).len())
+                .collect();
+            for (at, _) in units.match_indices(&encoded(&part)).filter(|_| !part.is_empty()) {
+                prop_assert!(starts.contains(&at));
+            }
+        }
+
+        #[test]
+        fn tokens_are_whole_words_of_at_most_forty_units_in_order(
+            text in "([a-cßÉ漢🙂\u{301}\u{0} ,.-]|\\PC){0,120}", fold: bool, stem: bool, bigrams: bool,
+        ) {
+            let mut analyzer = Analyzer::new().with_stop_words(["a", "b"]);
+            if fold { analyzer = analyzer.with_accent_folding(); }
+            if stem { analyzer = analyzer.with_stemming("english"); }
+            if bigrams { analyzer = analyzer.with_bigrams(); }
+            let tokens = analyzer.analyze(&text);
+            let mut last = None;
+            for (token, position) in tokens.iter() {
+                prop_assert!((1..=MAX_TOKEN_UNITS).contains(&token.chars().count()));
+                prop_assert!(last < Some(position));
+                last = Some(position);
+                // A high unit is followed by a low one, and a low one stands behind a high one.
+                let mut high = false;
+                for unit in token.chars() {
+                    prop_assert_eq!(high, matches!(unit, '\u{e440}'..='\u{e83f}'));
+                    high = matches!(unit, '\u{e000}'..='\u{e43f}');
+                }
+                prop_assert!(!high);
+            }
         }
 
         #[test]

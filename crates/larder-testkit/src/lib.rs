@@ -1,7 +1,10 @@
 //! What tests of stores stand on: the rules that every store keeps, the reference store, which
-//! defines right, and a clock that moves when it is told to.
+//! defines right, random models, objects and queries to compare stores with, and a clock that
+//! moves when it is told to.
 //!
 //! A store's own tests are one maker and one macro: see [`conformance!`].
+
+pub mod generate;
 
 mod clock;
 mod conformance;
