@@ -287,3 +287,6 @@ macro_rules! __conformance_tests {
         }
     };
 }
+
+#[cfg(test)]
+mod tests;
