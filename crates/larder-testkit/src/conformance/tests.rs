@@ -12,7 +12,7 @@ use larder_core::store::{
 };
 use larder_core::{Extent, IdKey, Result, Schema, Tags, Total};
 
-use super::{Backend, Boxed, Harness, Setup, check};
+use super::{Backend, Boxed, Harness, Need, Setup, check};
 use crate::rules;
 use crate::{ManualClock, ReferenceStore};
 
@@ -285,19 +285,19 @@ fn a_need_that_is_denied_has_to_be_unsupported() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
-    let run = |need| {
+    let run = |needs: Vec<Need>| {
         let make = |setup: Setup| -> Boxed<Backend> {
             let store: larder_core::Store = Arc::new(ReferenceStore::new(setup.clock));
             Box::pin(async { Backend::new(store, Capability::objects_only("reference")) })
         };
         let rule: fn(Harness) -> Boxed<()> = |_| Box::pin(async {});
-        let checked = check(make, "a rule", need, rule);
+        let checked = check(make, "a rule", &needs, rule);
         catch_unwind(AssertUnwindSafe(|| runtime.block_on(checked))).is_ok()
     };
-    assert!(run(&[]));
-    for need in super::Need::ALL {
+    assert!(run(vec![]));
+    for need in Need::ALL {
         assert!(
-            !run(&[need]),
+            !run(vec![need]),
             "{need:?} was answered against the capability"
         );
     }
