@@ -1,4 +1,5 @@
 //! The rules bite: each of these stores is the reference with one defect, and a rule finds it.
+#![expect(clippy::unwrap_used, reason = "a test")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -185,7 +186,9 @@ fn broken(defect: Defect, clock: &ManualClock) -> Backend {
     Backend::new(store, Capability::complete("broken"))
 }
 
-fn passes(defect: Defect, rule: fn(Harness) -> Boxed<()>) -> bool {
+type Rule = fn(Harness) -> Boxed<()>;
+
+fn passes(defect: Defect, rule: Rule) -> bool {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .build()
         .unwrap();
@@ -202,7 +205,7 @@ macro_rules! rule {
 
 #[test]
 fn each_defect_is_found_by_its_rule_which_the_sound_store_passes() {
-    let cases: [(Defect, fn(Harness) -> Boxed<()>); 18] = [
+    let cases: [(Defect, Rule); 18] = [
         (
             Defect::IgnoresConditions,
             rule!(crud::put_if_absent_stores_only_what_is_not_there),
@@ -290,7 +293,7 @@ fn a_need_that_is_denied_has_to_be_unsupported() {
             let store: larder_core::Store = Arc::new(ReferenceStore::new(setup.clock));
             Box::pin(async { Backend::new(store, Capability::objects_only("reference")) })
         };
-        let rule: fn(Harness) -> Boxed<()> = |_| Box::pin(async {});
+        let rule: Rule = |_| Box::pin(async {});
         let checked = check(make, "a rule", &needs, rule);
         catch_unwind(AssertUnwindSafe(|| runtime.block_on(checked))).is_ok()
     };
