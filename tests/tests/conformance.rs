@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use larder::{Capability, EmbeddedStore, Store};
-use larder_testkit::{Backend, EncodedStore, ReferenceStore, Setup, conformance};
+use larder_testkit::{Backend, EncodedStore, LimitedStore, ReferenceStore, Setup, conformance};
 
 /// What is expected of the reference: all there is.
 async fn reference(setup: Setup) -> Backend {
@@ -38,7 +38,31 @@ async fn encoded(setup: Setup) -> Backend {
     Backend::new(store, expected)
 }
 
+/// Objects by id and nothing else: all that asks for more has to be `Unsupported`.
+async fn objects_only(setup: Setup) -> Backend {
+    let mut expected = Capability::objects_only("objects only");
+    expected.authoritative_probe = true;
+    expected.live_objects = true;
+    limited(setup, expected)
+}
+
+/// Queries without words, and circles under `&` alone.
+async fn without_words_and_with_plain_circles(setup: Setup) -> Backend {
+    let mut expected = Capability::complete("plain");
+    expected.text = false;
+    expected.geo_anywhere = false;
+    limited(setup, expected)
+}
+
+fn limited(setup: Setup, expected: Capability) -> Backend {
+    let store: Store = Arc::new(ReferenceStore::new(setup.clock));
+    let store: Store = Arc::new(LimitedStore::new(store, expected.clone()));
+    Backend::new(store, expected)
+}
+
 conformance!(reference);
 conformance!(embedded_indexing_each_write);
 conformance!(embedded_indexing_late);
 conformance!(encoded);
+conformance!(objects_only);
+conformance!(without_words_and_with_plain_circles);

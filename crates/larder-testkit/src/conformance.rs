@@ -246,16 +246,17 @@ pub async fn check(
 /// crate needs `tokio` with its features `macros` and `rt`.
 ///
 /// ```
-/// use larder_core::Capability;
+/// use std::sync::Arc;
+/// use larder_core::{Capability, Store};
 /// use larder_testkit::{Backend, ReferenceStore, Setup};
 ///
 /// async fn reference(setup: Setup) -> Backend {
-///     let store: larder_core::Store = std::sync::Arc::new(ReferenceStore::new(setup.clock));
+///     let store: Store = Arc::new(ReferenceStore::new(setup.clock));
+///     // Not `store.capability()`: what is expected is written down once more.
 ///     Backend::new(store, Capability::complete("reference"))
 /// }
-/// # #[cfg(any())]
 /// larder_testkit::conformance!(reference);
-/// # let _ = reference;
+/// # fn main() {}
 /// ```
 #[macro_export]
 macro_rules! conformance {
@@ -286,3 +287,6 @@ macro_rules! __conformance_tests {
         }
     };
 }
+
+#[cfg(test)]
+mod tests;

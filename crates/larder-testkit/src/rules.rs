@@ -91,6 +91,7 @@ macro_rules! __rules {
                 tags_are_sorted_replaced_by_put_and_kept_by_update(ConditionalPut),
                 tags_of_what_is_replaced_stay_where_none_are_given,
                 large_objects_come_back_whole,
+                bytes_that_cannot_be_read_are_a_miss_and_are_removed(Query),
                 reads_are_counted_as_hits_and_misses,
                 the_store_counts_its_objects,
                 values_under_keys_need_no_model,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use larder_core::{Aggregate, Cache, Change, Filter, keep};
+use larder_core::{Aggregate, Cache, Change, Filter};
 use larder_derive::CacheModel;
 use serde::{Deserialize, Serialize};
 
@@ -97,7 +97,6 @@ macro_rules! each_write {
         with!($cache.update(&4, |doc| doc.state = "new".to_owned()));
         let patch = DocPatch {
             state: Change::Set("new".to_owned()),
-            ..keep()
         };
         with!($cache.patch(&5, patch));
         with!(

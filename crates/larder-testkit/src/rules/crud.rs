@@ -581,6 +581,40 @@ pub async fn large_objects_come_back_whole(harness: Harness) {
     assert!(get(&cache, 1).await == Some(large), "it came back changed");
 }
 
+#[derive(Debug, Serialize, CacheModel)]
+#[cache(name = "unreadable")]
+struct Unreadable {
+    #[cache(id)]
+    id: u64,
+    #[cache(index)]
+    name: String,
+}
+
+impl<'de> Deserialize<'de> for Unreadable {
+    fn deserialize<D: serde::Deserializer<'de>>(_: D) -> Result<Self, D::Error> {
+        Err(serde::de::Error::custom("no way to read this"))
+    }
+}
+
+/// Bytes that cannot be read are a miss in every kind of read, counted, and removed; a store of
+/// live objects has no bytes and no such misses.
+pub async fn bytes_that_cannot_be_read_are_a_miss_and_are_removed(harness: Harness) {
+    let cache: Cache<Unreadable> = harness.cache().await;
+    let unreadable = (0..4).map(|id| Unreadable {
+        id,
+        name: "x".to_owned(),
+    });
+    cache.put_many(unreadable).await.unwrap();
+    let live = harness.expected().live_objects;
+    assert_eq!(cache.get(&0).await.unwrap().is_some(), live);
+    assert_eq!(cache.get_many(&[1]).await.unwrap()[0].is_some(), live);
+    let found = cache.find(|u| u.name.eq("x")).fetch().await.unwrap();
+    assert_eq!(found.items.len(), if live { 4 } else { 0 });
+    let stats = cache.stats().await.unwrap();
+    assert_eq!(stats.undecodable, if live { 0 } else { 4 });
+    assert_eq!(stats.store.objects, if live { 4 } else { 0 });
+}
+
 /// Reads by id are counted as hits and misses, batches singly; `contains` is not.
 pub async fn reads_are_counted_as_hits_and_misses(harness: Harness) {
     let cache = users(&harness).await;

@@ -648,7 +648,7 @@ pub async fn keywords_are_equal_by_their_exact_bytes(harness: Harness) {
         means(&cache, |w| w.word.eq(word), &[i]).await;
         means(&cache, |w| w.word.ne(word), &but(rows, &[i])).await;
         means(&cache, |w| w.boxed.eq(word), &[i]).await;
-        means(&cache, |w| w.cow.eq(word.to_owned()), &[i]).await;
+        means(&cache, |w| w.cow.eq(word), &[i]).await;
         let next = (i + 1) % HOSTILE.len();
         means(
             &cache,

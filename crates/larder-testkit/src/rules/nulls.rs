@@ -287,7 +287,8 @@ pub async fn optional_conditions_with_a_value_are_their_twins(harness: Harness) 
 pub async fn a_filter_of_skipped_conditions_is_refused(harness: Harness) {
     let cache = contacts(&harness).await;
     let no: Option<&str> = None;
-    let filters: [fn(ContactFields<Contact>, Option<&str>) -> Filter<Contact>; 5] = [
+    type Ask = fn(ContactFields<Contact>, Option<&str>) -> Filter<Contact>;
+    let filters: [Ask; 5] = [
         |c, no| c.name.eq_if(no),
         |c, no| !c.name.eq_if(no),
         |c, no| c.name.eq_if(no) & c.age.eq_if(None),
