@@ -167,7 +167,7 @@ impl Snapshot {
         }
         let all = indexed + pending as u64;
         // Every match is looked at; how many there are is not known, a quarter is a guess.
-        nanos + all * 2 + rows.map_or(all / 4, |rows| rows as u64) * 300
+        nanos + all * 2 + rows.map_or(all / 4, |rows| all.min(rows as u64)) * 300
     }
 }
 
