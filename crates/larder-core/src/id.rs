@@ -72,6 +72,13 @@ impl IdKey {
         writer.finish()
     }
 
+    /// The key of an integer, as its bytes are: on the way of every read.
+    fn short(head: [u8; 8]) -> Self {
+        let mut bytes = [0; INLINE];
+        bytes[..8].copy_from_slice(&head);
+        Self(Repr::Inline { len: 8, bytes })
+    }
+
     /// The ordered bytes.
     pub fn as_bytes(&self) -> &[u8] {
         match &self.0 {
@@ -162,12 +169,12 @@ impl Default for IdWriter {
 impl IdWriter {
     /// Appends an unsigned integer.
     pub fn unsigned(&mut self, value: u64) {
-        self.raw(&value.to_be_bytes());
+        self.raw(&unsigned(value));
     }
 
     /// Appends a signed integer; the flipped sign bit makes the bytes sort as the numbers do.
     pub fn signed(&mut self, value: i64) {
-        self.raw(&(value.cast_unsigned() ^ (1 << 63)).to_be_bytes());
+        self.raw(&signed(value));
     }
 
     /// Appends 16 bytes as they are.
@@ -210,6 +217,14 @@ impl IdWriter {
             IdKey(Repr::Shared(self.spilled.into()))
         }
     }
+}
+
+fn unsigned(value: u64) -> [u8; 8] {
+    value.to_be_bytes()
+}
+
+fn signed(value: i64) -> [u8; 8] {
+    unsigned(value.cast_unsigned() ^ (1 << 63))
 }
 
 /// Reads an id's parts back from ordered bytes.
@@ -263,6 +278,9 @@ macro_rules! integer_id {
             }
             fn read(input: &mut IdReader<'_>) -> Option<Self> {
                 Self::try_from(input.$method()?).ok()
+            }
+            fn to_key(&self) -> IdKey {
+                IdKey::short($method(<$wide>::from(*self)))
             }
         }
     )*};

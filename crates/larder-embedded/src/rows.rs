@@ -8,20 +8,25 @@ use larder_core::store::{Found, Object, Stored, Tags};
 use larder_core::{IdKey, Timestamp};
 
 /// One version of one object.
+///
+/// What a read by id needs comes first: with the counts of the `Arc` around it that is 64 bytes,
+/// as much as a cache line holds.
 #[derive(Debug)]
+#[repr(C)]
 pub(crate) struct Row {
-    pub(crate) model: u32,
-    pub(crate) id: IdKey,
-    /// Unique in the model, and larger with every write: the version that callers see.
-    pub(crate) seq: u64,
-    pub(crate) object: Arc<dyn Object>,
-    pub(crate) tags: Tags,
-    pub(crate) weight: u32,
-    /// Milliseconds; `i64::MAX` for never.
-    expires_at: AtomicI64,
-    accessed_at: AtomicI64,
     /// The number of the write that removed or replaced this row; `u64::MAX` before.
     died: AtomicU64,
+    /// Milliseconds; `i64::MAX` for never.
+    expires_at: AtomicI64,
+    pub(crate) object: Arc<dyn Object>,
+    /// Unique in the model, and larger with every write: the version that callers see.
+    pub(crate) seq: u64,
+    /// None without tags.
+    tags: Option<Box<Tags>>,
+    accessed_at: AtomicI64,
+    pub(crate) id: IdKey,
+    pub(crate) weight: u32,
+    pub(crate) model: u32,
 }
 
 impl Row {
@@ -44,7 +49,7 @@ impl Row {
             id,
             seq,
             object,
-            tags,
+            tags: (!tags.as_slice().is_empty()).then(|| Box::new(tags)),
             weight,
             expires_at: AtomicI64::new(expires_at.map_or(i64::MAX, Timestamp::as_millis)),
             accessed_at: AtomicI64::new(now.as_millis()),
@@ -99,12 +104,16 @@ impl Row {
         self.expires_at.load(Ordering::Relaxed) != i64::MAX
     }
 
+    pub(crate) fn tags(&self) -> Tags {
+        self.tags.as_deref().cloned().unwrap_or_default()
+    }
+
     pub(crate) fn found(&self) -> Found {
         Found {
             object: Stored::Live(Arc::clone(&self.object)),
             version: self.seq,
             expires_at: self.expires_at(),
-            tags: self.tags.clone(),
+            tags: self.tags(),
         }
     }
 }

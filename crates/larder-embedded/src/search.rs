@@ -248,32 +248,40 @@ impl Best<'_> {
         let enough = self.wanted.saturating_mul(2).saturating_add(64);
         let mut best: Vec<(Local, u32)> = Vec::new();
         let mut behind = 0;
-        for doc in docs.iter() {
-            let first = order.first(doc);
-            if after.is_none() && worst.is_some_and(|worst| first > worst.keys[0]) {
-                behind += 1;
-                continue;
-            }
-            let local = order.of_doc(doc, first);
-            if let Some((limit, place)) = &after {
-                let beyond = match local.cmp(limit) {
-                    Ordering::Less => false,
-                    Ordering::Equal => row(doc).is_some_and(|row| row.id > place.id),
-                    Ordering::Greater => true,
-                };
-                if !beyond {
+        let mut found = docs.iter();
+        let (mut block, mut firsts) = (Vec::with_capacity(BLOCK), Vec::with_capacity(BLOCK));
+        while {
+            block.clear();
+            block.extend(found.by_ref().take(BLOCK));
+            !block.is_empty()
+        } {
+            order.firsts(&block, &mut firsts);
+            for (&doc, &first) in block.iter().zip(&firsts) {
+                if after.is_none() && worst.is_some_and(|worst| first > worst.keys[0]) {
+                    behind += 1;
                     continue;
                 }
-            }
-            behind += 1;
-            if worst.is_some_and(|worst| local > worst) {
-                continue;
-            }
-            best.push((local, doc));
-            if best.len() >= enough {
-                let (_, last, _) = best.select_nth_unstable_by(self.wanted - 1, by_place);
-                worst = Some(last.0);
-                best.truncate(self.wanted);
+                let local = order.of_doc(doc, first);
+                if let Some((limit, place)) = &after {
+                    let beyond = match local.cmp(limit) {
+                        Ordering::Less => false,
+                        Ordering::Equal => row(doc).is_some_and(|row| row.id > place.id),
+                        Ordering::Greater => true,
+                    };
+                    if !beyond {
+                        continue;
+                    }
+                }
+                behind += 1;
+                if worst.is_some_and(|worst| local > worst) {
+                    continue;
+                }
+                best.push((local, doc));
+                if best.len() >= enough {
+                    let (_, last, _) = best.select_nth_unstable_by(self.wanted - 1, by_place);
+                    worst = Some(last.0);
+                    best.truncate(self.wanted);
+                }
             }
         }
         if best.len() > self.wanted {
@@ -308,6 +316,9 @@ struct Local {
     keys: [u128; MAX_SORT_KEYS],
     rank: u64,
 }
+
+/// How many documents a column is read for at a time.
+const BLOCK: usize = 128;
 
 /// Behind every value of a key.
 const MISSING: u128 = 1 << 64;
@@ -363,12 +374,16 @@ impl<'a> LocalOrder<'a> {
             .map_or(0.0, |scores| scores[doc as usize])
     }
 
-    /// The first number of a document's place.
-    fn first(&self, doc: u32) -> u128 {
-        match self.keys.first() {
-            Some(key) => key.of_doc(doc),
-            None if self.scores.is_some() => of_score(self.score(doc)),
-            None => 0,
+    /// The first number of each document's place.
+    fn firsts(&self, docs: &[u32], firsts: &mut Vec<u128>) {
+        firsts.clear();
+        match (self.keys.first(), &self.scores) {
+            (Some(key), _) => key.of_docs(docs, firsts),
+            (None, Some(_)) => firsts.extend(docs.iter().map(|doc| of_score(self.score(*doc)))),
+            (None, None) => {
+                let rank = |doc: &u32| u128::from(self.segment.ranks[*doc as usize]);
+                firsts.extend(docs.iter().map(rank));
+            }
         }
     }
 
@@ -386,9 +401,10 @@ impl<'a> LocalOrder<'a> {
     /// A place of anywhere: what comes before and what behind it here is told right.
     fn of_place(&self, score: f32, place: &Place) -> Result<Local> {
         let mut keys = [0; MAX_SORT_KEYS];
-        if self.scores.is_some() {
-            keys[0] = of_score(score);
-        }
+        keys[0] = match self.scores {
+            Some(_) => of_score(score),
+            None => u128::from(place.id.rank()),
+        };
         for (to, (key, value)) in keys.iter_mut().zip(self.keys.iter().zip(&place.keys)) {
             *to = key.of_value(value.as_ref())?;
         }
@@ -405,6 +421,22 @@ fn of_score(score: f32) -> u128 {
 }
 
 impl LocalKey<'_> {
+    fn of_docs(&self, docs: &[u32], out: &mut Vec<u128>) {
+        let mut values = [None; BLOCK];
+        let values = &mut values[..docs.len()];
+        match self.column {
+            LocalColumn::Numbers(column) => column.first_vals(docs, values),
+            LocalColumn::Strings(column) => {
+                column.ords().first_vals(docs, values);
+                for value in values.iter_mut().flatten() {
+                    *value = ordinal(*value);
+                }
+            }
+            LocalColumn::Nothing => {}
+        }
+        out.extend(values.iter().map(|value| self.directed(*value)));
+    }
+
     fn of_doc(&self, doc: u32) -> u128 {
         let value = match self.column {
             LocalColumn::Numbers(column) => column.first(doc),

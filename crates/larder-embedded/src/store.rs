@@ -338,7 +338,7 @@ impl Shared {
         if !holds {
             return PutOutcome::Refused(version);
         }
-        let kept = || before.as_ref().map(|row| row.tags.clone());
+        let kept = || before.as_ref().map(|row| row.tags());
         let seq = state.next_seq();
         let row = Arc::new(Row::new(
             number,
