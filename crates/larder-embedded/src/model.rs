@@ -66,10 +66,9 @@ impl State {
         self.seq
     }
 
-    /// Whether this very row is there.
-    pub(crate) fn holds(&self, row: &Row) -> bool {
-        let live = self.live.get(&row.id);
-        live.is_some_and(|live| live.seq == row.seq)
+    /// Whether the row with this number is there under `id`.
+    pub(crate) fn holds(&self, id: &IdKey, seq: u64) -> bool {
+        self.live.get(id).is_some_and(|live| live.seq == seq)
     }
 
     /// Takes in a row, whose number is the last given out. What stood under its id is dead.

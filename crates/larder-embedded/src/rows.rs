@@ -8,25 +8,61 @@ use larder_core::store::{Found, Object, Stored, Tags};
 use larder_core::{IdKey, Timestamp};
 
 /// One version of one object.
-///
-/// What a read by id needs comes first: with the counts of the `Arc` around it that is 64 bytes,
-/// as much as a cache line holds.
 #[derive(Debug)]
-#[repr(C)]
 pub(crate) struct Row {
-    /// The number of the write that removed or replaced this row; `u64::MAX` before.
-    died: AtomicU64,
-    /// Milliseconds; `i64::MAX` for never.
-    expires_at: AtomicI64,
-    pub(crate) object: Arc<dyn Object>,
+    pub(crate) model: u32,
+    pub(crate) id: IdKey,
     /// Unique in the model, and larger with every write: the version that callers see.
     pub(crate) seq: u64,
-    /// None without tags.
-    tags: Option<Box<Tags>>,
-    accessed_at: AtomicI64,
-    pub(crate) id: IdKey,
+    pub(crate) object: Arc<dyn Object>,
+    pub(crate) tags: Tags,
     pub(crate) weight: u32,
-    pub(crate) model: u32,
+    /// Milliseconds; `i64::MAX` for never.
+    expires_at: AtomicI64,
+    accessed_at: AtomicI64,
+    /// The number of the write that removed or replaced this row; `u64::MAX` before.
+    died: AtomicU64,
+}
+
+/// What moka holds of a row.
+#[derive(Clone, Debug)]
+pub(crate) enum Slot {
+    /// A row without lifetime and tags: a read needs no more than this, and not the row, which
+    /// is a cache miss away. Whoever lets go of such a row takes it out of moka too.
+    Plain {
+        object: Arc<dyn Object>,
+        seq: u64,
+        weight: u32,
+    },
+    /// A row whose lifetime a read has to look at. One that died may linger here.
+    Full(Arc<Row>),
+}
+
+impl Slot {
+    pub(crate) fn of(row: &Arc<Row>, idle: Option<i64>) -> Self {
+        if row.is_timed() || idle.is_some() || !row.tags.as_slice().is_empty() {
+            return Self::Full(Arc::clone(row));
+        }
+        Self::Plain {
+            object: Arc::clone(&row.object),
+            seq: row.seq,
+            weight: row.weight,
+        }
+    }
+
+    pub(crate) fn seq(&self) -> u64 {
+        match self {
+            Self::Plain { seq, .. } => *seq,
+            Self::Full(row) => row.seq,
+        }
+    }
+
+    pub(crate) fn weight(&self) -> u32 {
+        match self {
+            Self::Plain { weight, .. } => *weight,
+            Self::Full(row) => row.weight,
+        }
+    }
 }
 
 impl Row {
@@ -49,7 +85,7 @@ impl Row {
             id,
             seq,
             object,
-            tags: (!tags.as_slice().is_empty()).then(|| Box::new(tags)),
+            tags,
             weight,
             expires_at: AtomicI64::new(expires_at.map_or(i64::MAX, Timestamp::as_millis)),
             accessed_at: AtomicI64::new(now.as_millis()),
@@ -104,16 +140,12 @@ impl Row {
         self.expires_at.load(Ordering::Relaxed) != i64::MAX
     }
 
-    pub(crate) fn tags(&self) -> Tags {
-        self.tags.as_deref().cloned().unwrap_or_default()
-    }
-
     pub(crate) fn found(&self) -> Found {
         Found {
             object: Stored::Live(Arc::clone(&self.object)),
             version: self.seq,
             expires_at: self.expires_at(),
-            tags: self.tags(),
+            tags: self.tags.clone(),
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The store: objects by id in moka, by what they hold in each model's overlay and segments.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
 
 use futures_lite::future::yield_now;
 use larder_core::aggregate::{AggregateQuery, Aggregated};
@@ -10,7 +12,7 @@ use larder_core::expr::Expr;
 use larder_core::query::{Answer, Query};
 use larder_core::store::{
     BoxFuture, CacheStore, Capability, Condition, Found, Lifetime, Model, Probe, Put, PutOutcome,
-    Removal, StoreStats,
+    Removal, StoreStats, Stored, Tags,
 };
 use larder_core::{Error, ErrorKind, IdKey, Result, Schema, Timestamp};
 use moka::notification::RemovalCause;
@@ -20,7 +22,7 @@ use parking_lot::{Mutex, RwLock};
 use crate::config::EmbeddedBuilder;
 use crate::error::{STORE, closed};
 use crate::model::{Hasher, ModelState, State};
-use crate::rows::Row;
+use crate::rows::{Row, Slot};
 use crate::search::Snapshot;
 use crate::segment::Live;
 
@@ -59,7 +61,7 @@ pub struct EmbeddedStore {
 struct Shared {
     config: EmbeddedBuilder,
     idle: Option<i64>,
-    objects: moka::sync::Cache<Key, Arc<Row>, Hasher>,
+    objects: moka::sync::Cache<Key, Slot, Hasher>,
     /// Rows that moka let go of and that the models have yet to let go of.
     evicted: Arc<Evicted>,
     models: RwLock<Vec<Arc<ModelState>>>,
@@ -68,7 +70,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Evicted {
-    rows: Mutex<Vec<Arc<Row>>>,
+    rows: Mutex<Vec<(Arc<Key>, u64)>>,
     any: AtomicBool,
 }
 
@@ -98,9 +100,9 @@ impl EmbeddedStore {
         // The newest object is the last to go, so that what was just written is there to be read.
         let mut objects = moka::sync::Cache::builder()
             .eviction_policy(EvictionPolicy::lru())
-            .eviction_listener(move |_, row: Arc<Row>, cause| {
+            .eviction_listener(move |key, slot: Slot, cause| {
                 if cause == RemovalCause::Size {
-                    listener.rows.lock().push(row);
+                    listener.rows.lock().push((key, slot.seq()));
                     listener.any.store(true, Ordering::Release);
                 }
             });
@@ -108,7 +110,7 @@ impl EmbeddedStore {
             objects = objects.max_capacity(capacity);
         }
         if config.max_bytes.is_some() {
-            objects = objects.weigher(|_, row: &Arc<Row>| row.weight);
+            objects = objects.weigher(|_, slot: &Slot| slot.weight());
         }
         Self {
             shared: Arc::new(Shared {
@@ -162,25 +164,28 @@ impl Shared {
 
     /// A replaced row dies only once moka holds the one that replaces it. So a dead row that is
     /// still moka's was removed, and any other dead row calls for another look.
-    fn look(&self, model: &Model, id: &IdKey) -> Option<Arc<Row>> {
+    fn look(&self, model: &Model, id: &IdKey) -> Option<Found> {
         let key = Key {
             model: model.number(),
             id: id.clone(),
         };
         let mut seen: Option<Arc<Row>> = None;
         loop {
-            let row = self.objects.get(&key)?;
-            // Most rows know no time, and looking at the clock costs a fifth of this call.
-            if self.idle.is_none() && !row.is_timed() {
-                if !row.is_dead() {
-                    return Some(row);
+            let row = match self.objects.get(&key)? {
+                Slot::Plain { object, seq, .. } => {
+                    return Some(Found {
+                        object: Stored::Live(object),
+                        version: seq,
+                        expires_at: None,
+                        tags: Tags::default(),
+                    });
                 }
-            } else {
-                let now = self.now();
-                if self.is_live(&row, now) {
-                    row.access(now);
-                    return Some(row);
-                }
+                Slot::Full(row) => row,
+            };
+            let now = self.now();
+            if self.is_live(&row, now) {
+                row.access(now);
+                return Some(row.found());
             }
             let again = seen.is_some_and(|seen| Arc::ptr_eq(&seen, &row));
             if again || !row.is_dead() {
@@ -197,14 +202,14 @@ impl Shared {
         }
         let rows = std::mem::take(&mut *self.evicted.rows.lock());
         let models = self.models.read();
-        for row in rows {
-            let Some(model) = models.get(row.model as usize) else {
+        for (key, seq) in rows {
+            let Some(model) = models.get(key.model as usize) else {
                 continue;
             };
             let mut state = model.state.lock();
-            if state.holds(&row) {
+            if state.holds(&key.id, seq) {
                 let by = state.next_seq();
-                state.kill(&row.id, by);
+                state.kill(&key.id, by);
                 model.counters.evictions.fetch_add(1, Ordering::Relaxed);
             }
         }
@@ -239,7 +244,7 @@ impl Shared {
         for rows in rows.chunks(BATCH) {
             let mut state = model.state.lock();
             for row in rows {
-                if state.holds(row) && test(row) {
+                if state.holds(&row.id, row.seq) && test(row) {
                     forgotten += u64::from(self.forget(&mut state, &row.id));
                 }
             }
@@ -338,7 +343,7 @@ impl Shared {
         if !holds {
             return PutOutcome::Refused(version);
         }
-        let kept = || before.as_ref().map(|row| row.tags());
+        let kept = || before.as_ref().map(|row| row.tags.clone());
         let seq = state.next_seq();
         let row = Arc::new(Row::new(
             number,
@@ -356,7 +361,7 @@ impl Shared {
             model: number,
             id: put.id.clone(),
         };
-        self.objects.insert(key, Arc::clone(&row));
+        self.objects.insert(key, Slot::of(&row, self.idle));
         state.kill(&put.id, seq);
         state.add(put.id, row, put.document);
         PutOutcome::Stored(seq)
@@ -386,7 +391,15 @@ impl Shared {
             };
             let row = Arc::clone(row);
             row.access(now);
+            let was_timed = row.is_timed();
             state.set_expiry(&row, self.expiry(lifetime, Some(&row), now));
+            if row.is_timed() && !was_timed {
+                let key = Key {
+                    model: row.model,
+                    id: row.id.clone(),
+                };
+                self.objects.insert(key, Slot::Full(row));
+            }
             true
         };
         ids.iter().map(touch).collect()
@@ -590,9 +603,11 @@ impl EmbeddedStore {
             self.shared.drop_dead(&state, &rows);
             return Ok(());
         }
-        // Not cut short should the caller go away.
         let shared = Arc::clone(&self.shared);
-        blocking::unblock(move || shared.drop_dead(&state, &rows)).detach();
+        Uncut(Some(blocking::unblock(move || {
+            shared.drop_dead(&state, &rows);
+        })))
+        .await;
         Ok(())
     }
 
@@ -602,6 +617,28 @@ impl EmbeddedStore {
             blocking::unblock(move || shared.shut_down()).await;
         }
         Ok(())
+    }
+}
+
+/// Waits for work in the background, which goes on should nobody wait any longer.
+struct Uncut(Option<blocking::Task<()>>);
+
+impl Future for Uncut {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        match &mut self.0 {
+            Some(task) => Pin::new(task).poll(context),
+            None => Poll::Ready(()),
+        }
+    }
+}
+
+impl Drop for Uncut {
+    fn drop(&mut self) {
+        if let Some(task) = self.0.take() {
+            task.detach();
+        }
     }
 }
 
@@ -625,7 +662,7 @@ impl CacheStore for EmbeddedStore {
 
     fn probe(&self, model: &Model, id: &IdKey) -> Probe {
         match self.shared.look(model, id) {
-            Some(row) => Probe::Hit(row.found()),
+            Some(found) => Probe::Hit(found),
             None if self.shared.closed.load(Ordering::Acquire) => Probe::Unknown,
             None => Probe::Miss,
         }
@@ -638,10 +675,7 @@ impl CacheStore for EmbeddedStore {
     ) -> BoxFuture<'a, Result<Vec<Option<Found>>>> {
         ready!({
             self.shared.open(model)?;
-            Ok(ids
-                .iter()
-                .map(|id| self.shared.look(model, id).map(|row| row.found()))
-                .collect())
+            Ok(ids.iter().map(|id| self.shared.look(model, id)).collect())
         })
     }
 
