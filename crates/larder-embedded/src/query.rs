@@ -23,6 +23,10 @@ use crate::segment::Segment;
 /// many are asked for.
 const FEW: usize = 8;
 
+/// A range is read value by value, not document by document, where each value stands in more
+/// than so many documents on average.
+const FEW_VALUES: usize = 32;
+
 /// The documents that `expr` means, dead ones among them.
 pub(crate) fn matching(segment: &Segment, expr: &Expr) -> Result<Docs> {
     Search { segment }.docs(expr, None)
@@ -119,7 +123,16 @@ impl Search<'_> {
                     TermOf::Text(_) => None,
                 };
                 if let (Some(column), Some(range)) = (&readers.numbers, closed(low, high, key)) {
-                    add_range(column, range, within, &mut docs);
+                    let few_values = readers.exact.as_ref().filter(|terms| {
+                        terms.terms().num_terms() * FEW_VALUES < docs.len() as usize
+                    });
+                    match (few_values, within) {
+                        (_, Some(within)) if within.count() < docs.len() as usize / FEW => {
+                            add_range_within(column, &range, within, &mut docs);
+                        }
+                        (Some(terms), _) => add_values(terms, &range, &mut docs)?,
+                        (None, _) => add_range(column, &range, &mut docs),
+                    }
                 }
             }
             Leaf::Like(_, glob) => {
@@ -313,25 +326,48 @@ pub(crate) fn closed(
     (low <= high).then_some(low..=high)
 }
 
-fn add_range(
+/// Adds those of `within` whose value lies in the range.
+fn add_range_within(
     column: &Column<u64>,
-    range: RangeInclusive<u64>,
-    within: Option<&Docs>,
+    range: &RangeInclusive<u64>,
+    within: &Docs,
     docs: &mut Docs,
 ) {
-    if let Some(within) = within
-        && within.count() < docs.len() as usize / FEW
-    {
-        for doc in within.iter() {
-            if column
-                .values_for_doc(doc)
-                .any(|value| range.contains(&value))
-            {
-                docs.insert(doc);
-            }
+    for doc in within.iter() {
+        if column
+            .values_for_doc(doc)
+            .any(|value| range.contains(&value))
+        {
+            docs.insert(doc);
         }
-        return;
     }
+}
+
+/// Adds the documents of all values in the range: quick where there are few of them.
+fn add_values(
+    terms: &InvertedIndexReader,
+    range: &RangeInclusive<u64>,
+    docs: &mut Docs,
+) -> Result<()> {
+    // tantivy writes numbers so that their bytes order as they do.
+    let mut values = terms
+        .terms()
+        .range()
+        .ge(range.start().to_be_bytes())
+        .le(range.end().to_be_bytes())
+        .into_stream()
+        .map_err(engine)?;
+    while values.advance() {
+        let mut postings = terms
+            .read_postings_from_terminfo(values.value(), IndexRecordOption::Basic)
+            .map_err(engine)?;
+        add_all(&mut postings, docs);
+    }
+    Ok(())
+}
+
+/// Adds the documents whose value lies in the range, reading the whole column.
+fn add_range(column: &Column<u64>, range: &RangeInclusive<u64>, docs: &mut Docs) {
     // Outside the column's own bounds tantivy's arithmetic goes wrong: a range that ends below
     // its minimum finds documents (0.27.0, `range_below_a_columns_minimum_finds_nothing`).
     let low = *range.start().max(&column.min_value());

@@ -3,7 +3,9 @@
 //! The best rows of a segment are found by its columns, in numbers; only those become places
 //! with real values, to be put in order with what the overlay and other segments have.
 
+use std::cell::RefCell;
 use std::cmp::Ordering;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use larder_core::aggregate::{AggregateQuery, Aggregated, Aggregator};
@@ -16,7 +18,7 @@ use larder_core::{Extent, Result, Schema, Timestamp, Total, Truncation, Value};
 use tantivy::Term;
 use tantivy::columnar::{Column, StrColumn, TermOrdHit};
 
-use crate::bits::Docs;
+use crate::bits::{BLOCK, Docs};
 use crate::error::engine;
 use crate::index::{TermOf, term};
 use crate::overlay::{Chunk, Pending};
@@ -245,19 +247,16 @@ impl Best<'_> {
                     .cmp(&row(b.1).map(|row| &row.id))
             })
         };
-        let enough = self.wanted.saturating_mul(2).saturating_add(64);
+        let wanted = self.wanted;
+        let enough = wanted.saturating_mul(2).saturating_add(64);
         let mut best: Vec<(Local, u32)> = Vec::new();
         let mut behind = 0;
-        let mut found = docs.iter();
-        let (mut block, mut firsts) = (Vec::with_capacity(BLOCK), Vec::with_capacity(BLOCK));
-        while {
-            block.clear();
-            block.extend(found.by_ref().take(BLOCK));
-            !block.is_empty()
-        } {
-            order.firsts(&block, &mut firsts);
+        let mut firsts = Vec::with_capacity(BLOCK);
+        let mut worst_first = worst.map_or(u128::MAX, |worst| worst.keys[0]);
+        docs.for_each_block(|block| {
+            order.firsts(block, &mut firsts);
             for (&doc, &first) in block.iter().zip(&firsts) {
-                if after.is_none() && worst.is_some_and(|worst| first > worst.keys[0]) {
+                if first > worst_first && after.is_none() {
                     behind += 1;
                     continue;
                 }
@@ -278,12 +277,13 @@ impl Best<'_> {
                 }
                 best.push((local, doc));
                 if best.len() >= enough {
-                    let (_, last, _) = best.select_nth_unstable_by(self.wanted - 1, by_place);
+                    let (_, last, _) = best.select_nth_unstable_by(wanted - 1, by_place);
+                    worst_first = last.0.keys[0];
                     worst = Some(last.0);
-                    best.truncate(self.wanted);
+                    best.truncate(wanted);
                 }
             }
-        }
+        });
         if best.len() > self.wanted {
             best.select_nth_unstable_by(self.wanted - 1, by_place);
             best.truncate(self.wanted);
@@ -316,9 +316,6 @@ struct Local {
     keys: [u128; MAX_SORT_KEYS],
     rank: u64,
 }
-
-/// How many documents a column is read for at a time.
-const BLOCK: usize = 128;
 
 /// Behind every value of a key.
 const MISSING: u128 = 1 << 64;
@@ -485,6 +482,8 @@ struct IndexCorpus<'a> {
     snapshot: &'a Snapshot,
     /// For each field the number of tokens and of documents.
     lengths: Vec<(u64, u64)>,
+    /// What has been looked up: each row of the overlay asks for the same few tokens.
+    frequencies: RefCell<HashMap<(u16, String), f32>>,
 }
 
 impl<'a> IndexCorpus<'a> {
@@ -508,7 +507,22 @@ impl<'a> IndexCorpus<'a> {
                 }
             }
         }
-        Ok(Self { snapshot, lengths })
+        Ok(Self {
+            snapshot,
+            lengths,
+            frequencies: RefCell::default(),
+        })
+    }
+
+    /// How many documents hold a token, by the index.
+    fn count(&self, field: u16, token: &str) -> u32 {
+        let in_segment = |live: &Live| {
+            let number = usize::from(field);
+            let tokens = live.segment.layout.fields.get(number)?.tokens?;
+            let terms = live.segment.fields.get(number)?.tokens.as_ref()?;
+            terms.doc_freq(&Term::from_field_text(tokens, token)).ok()
+        };
+        self.snapshot.segments.iter().filter_map(in_segment).sum()
     }
 
     /// The relevance of each document of a segment for what `expr` asks for.
@@ -590,13 +604,9 @@ impl Corpus for IndexCorpus<'_> {
     }
 
     fn document_frequency(&self, field: u16, token: &str) -> f32 {
-        let in_segment = |live: &Live| {
-            let number = usize::from(field);
-            let tokens = live.segment.layout.fields.get(number)?.tokens?;
-            let terms = live.segment.fields.get(number)?.tokens.as_ref()?;
-            terms.doc_freq(&Term::from_field_text(tokens, token)).ok()
-        };
-        let frequency: u32 = self.snapshot.segments.iter().filter_map(in_segment).sum();
-        frequency as f32
+        let mut known = self.frequencies.borrow_mut();
+        *known
+            .entry((field, token.to_owned()))
+            .or_insert_with(|| self.count(field, token) as f32)
     }
 }
