@@ -473,3 +473,113 @@ fn a_write_is_seen_by_get_and_find_once_put_returned() {
     );
     assert_eq!(checked.load(Ordering::Relaxed), ops / 16 * 8);
 }
+
+/// While writers replace objects and flushes and merges take them over, every query sees each
+/// object exactly once. `LARDER_OPS` sets how many writes.
+#[test]
+fn a_query_sees_each_object_once_while_it_is_replaced_flushed_and_merged() {
+    const OBJECTS: u64 = 500;
+    let ops: u64 = std::env::var("LARDER_OPS").map_or(20_000, |ops| ops.parse().unwrap());
+    let store = EmbeddedStore::builder().flush_at(37).build().unwrap();
+    let runtime = || {
+        tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
+    };
+    let cache = runtime().block_on(async {
+        let cache = items(&store).await;
+        cache.put_many((0..OBJECTS).map(item)).await.unwrap();
+        cache
+    });
+    let (writing, queries) = (AtomicU64::new(4), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let (cache, writing) = (&cache, &writing);
+            scope.spawn(move || {
+                let runtime = runtime();
+                for n in 0..ops / 4 {
+                    let object = Item {
+                        version: n,
+                        ..item((n * 7 + writer * 131) % OBJECTS)
+                    };
+                    runtime.block_on(cache.put(object)).unwrap();
+                }
+                writing.fetch_sub(1, Ordering::SeqCst);
+            });
+        }
+        for _ in 0..3 {
+            let (cache, writing, queries) = (&cache, &writing, &queries);
+            scope.spawn(move || {
+                let runtime = runtime();
+                while writing.load(Ordering::SeqCst) > 0 {
+                    let all = cache.find(|_| Filter::all()).sort(|i| i.version.desc());
+                    let page = runtime.block_on(all.with_total().ids()).unwrap();
+                    let mut ids = page.items;
+                    ids.sort_unstable();
+                    assert!(ids.into_iter().eq(0..OBJECTS));
+                    assert_eq!(page.total.unwrap().count(), OBJECTS);
+                    queries.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+    });
+    let queries = queries.into_inner();
+    println!("writes: {ops}, queries checked: {queries}");
+    assert!(queries > 0);
+}
+
+/// tantivy 0.27.0 finds documents for a range that ends below a column's minimum.
+#[tokio::test]
+async fn range_below_a_columns_minimum_finds_nothing() {
+    let store = EmbeddedStore::builder().build().unwrap();
+    let cache = items(&store).await;
+    let objects = (0..300).map(|id| Item {
+        version: 1_000 + id,
+        ..item(id)
+    });
+    cache.put_many(objects).await.unwrap();
+    store.flush().unwrap();
+    for (below, at_most) in [(1_000, 999), (1_001, 1_000), (5, 4), (9_999, 9_998)] {
+        let expected = below.clamp(1_000, 1_300) - 1_000;
+        let found = cache.find(|i| i.version.lt(below)).count().await.unwrap();
+        assert_eq!(found, expected, "< {below}");
+        let found = cache.find(|i| i.version.le(at_most)).count().await.unwrap();
+        assert_eq!(found, expected, "<= {at_most}");
+        let found = cache.find(|i| !i.version.lt(below)).count().await.unwrap();
+        assert_eq!(found, 300 - expected, "not < {below}");
+    }
+}
+
+/// Reads by id need not see the row behind an object without lifetime; they see it all the same
+/// once it has one, and once it is gone.
+#[tokio::test]
+async fn an_object_that_had_no_lifetime_gets_one_and_loses_it() {
+    let clock = ManualClock::default();
+    let builder = EmbeddedStore::builder().clock(clock.clone());
+    let store = builder.build().unwrap();
+    let cache = items(&store).await;
+    cache.put_many((0..3).map(item)).await.unwrap();
+    assert!(cache.touch(&1, Duration::from_secs(1)).await.unwrap());
+    clock.advance(Duration::from_secs(1));
+    assert!(cache.peek(&1).is_none());
+    assert_eq!(cache.count().await.unwrap(), 2);
+    cache.put(item(1)).await.unwrap();
+    clock.advance(Duration::from_secs(9));
+    assert!(cache.peek(&1).is_some());
+    cache.clear().await.unwrap();
+    assert!((0..3).all(|id| cache.peek(&id).is_none()));
+}
+
+/// More objects than `clear` lets go of on the caller's thread.
+#[tokio::test]
+async fn a_cleared_object_is_read_by_nobody_and_a_new_one_is() {
+    let store = EmbeddedStore::builder().build().unwrap();
+    let cache = items(&store).await;
+    for _ in 0..3 {
+        cache.put_many((0..5_000).map(item)).await.unwrap();
+        cache.clear().await.unwrap();
+        assert!((0..5_000).all(|id| cache.peek(&id).is_none()));
+        cache.put(item(7)).await.unwrap();
+        assert_eq!(coherent(&cache, [7]).await, BTreeSet::from([7]));
+    }
+}

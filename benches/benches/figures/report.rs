@@ -10,6 +10,10 @@ use crate::args::Scale;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Goal {
     AtMost(f64),
+    #[cfg_attr(
+        not(feature = "hitbox"),
+        expect(dead_code, reason = "what hitbox is measured by")
+    )]
     AtLeast(f64),
     /// To be seen, not to be reached.
     None,

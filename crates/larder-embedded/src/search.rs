@@ -88,11 +88,10 @@ impl Snapshot {
     }
 
     pub(crate) fn answer(&self, query: &Query) -> Result<Answer> {
-        let wanted = match query.limit {
-            Some(0) if query.after.is_none() => 0,
-            Some(limit) => query.offset.saturating_add(limit),
-            None => usize::MAX,
-        };
+        let end = query
+            .limit
+            .map_or(usize::MAX, |limit| query.offset.saturating_add(limit));
+        let wanted = if query.limit == Some(0) { 0 } else { end };
         let corpus = (query.order == Order::Relevance)
             .then(|| IndexCorpus::new(self))
             .transpose()?;
@@ -141,7 +140,7 @@ impl Snapshot {
         }
         let rows = best.finish();
         Ok(Answer {
-            extent: if behind > wanted {
+            extent: if behind > end {
                 Extent::Truncated(Truncation::Limit)
             } else {
                 Extent::Exhausted
@@ -228,7 +227,7 @@ impl Best<'_> {
         docs: &Docs,
         after: Option<&Place>,
     ) -> Result<usize> {
-        if self.wanted == 0 {
+        if self.wanted == 0 && after.is_none() {
             return Ok(docs.count());
         }
         let row = |doc: u32| live.rows[doc as usize].as_ref();
@@ -272,7 +271,7 @@ impl Best<'_> {
                     }
                 }
                 behind += 1;
-                if worst.is_some_and(|worst| local > worst) {
+                if wanted == 0 || worst.is_some_and(|worst| local > worst) {
                     continue;
                 }
                 best.push((local, doc));

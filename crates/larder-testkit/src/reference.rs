@@ -285,8 +285,10 @@ impl CacheStore for ReferenceStore {
     ) -> BoxFuture<'a, Result<Vec<bool>>> {
         ready!(self.with(model, |entries, _, now| {
             let touch = |id| {
+                // One that a touch of this batch let expire is not there for the next.
                 let entry: Option<&mut Entry> = entries.get_mut(id);
-                entry.is_some_and(|entry| {
+                let there = |entry: &&mut Entry| entry.found.expires_at.is_none_or(|at| at > now);
+                entry.filter(there).is_some_and(|entry| {
                     entry.found.expires_at = expiry(lifetime, Some(&entry.found), now);
                     true
                 })

@@ -232,6 +232,7 @@ macro_rules! __rules {
                 a_total_counts_all_that_match(Query),
                 page_zero_is_refused(Query),
                 limit_zero_brings_nothing_but_the_total(Query),
+                limit_zero_tells_what_is_behind_its_place(Query),
                 an_offset_past_the_end_is_an_empty_page(Query),
                 an_offset_too_large_names_the_cursor(Query),
                 a_cursor_of_another_query_is_refused(Query),

@@ -295,7 +295,9 @@ impl World {
                 .map(|((put, by_version), found)| {
                     let mut put = put.clone();
                     if *by_version {
-                        let version = found.map_or(7, |found| found.version);
+                        // Of what is not there no store has this version: not even once an
+                        // earlier put of the same batch has stored it.
+                        let version = found.map_or(u64::MAX, |found| found.version);
                         put.condition = Condition::IfVersion(version);
                     }
                     put

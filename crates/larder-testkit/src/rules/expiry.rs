@@ -257,6 +257,13 @@ pub async fn touch_with_zero_ends_the_object_at_once(harness: Harness) {
     assert!(cache.touch(&1, Duration::ZERO).await.unwrap());
     assert_eq!(cache.get(&1).await.unwrap(), None);
     assert!(!cache.touch(&1, ms(1)).await.unwrap());
+    cache.put(session(2)).await.unwrap();
+    let twice = [2_u64, 2].map(|id| id.to_key());
+    let touched = cache
+        .store()
+        .touch_many(cache.model(), &twice, Lifetime::For(Duration::ZERO))
+        .await;
+    assert_eq!(touched.unwrap(), [true, false]);
 }
 
 /// A store's touch of many answers for each, in order; `Forever` takes the end away.

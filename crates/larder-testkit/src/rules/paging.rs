@@ -230,6 +230,25 @@ pub async fn limit_zero_brings_nothing_but_the_total(harness: Harness) {
     assert_eq!(page.extent, Extent::Exhausted);
 }
 
+/// A page of no rows says whether anything comes behind its place all the same.
+pub async fn limit_zero_tells_what_is_behind_its_place(harness: Harness) {
+    let cache = posts(&harness, 3).await;
+    for (offset, is_all) in [(0, false), (2, false), (3, true), (20, true)] {
+        let page = all(&cache).offset(offset).limit(0).fetch().await.unwrap();
+        assert_eq!(page.extent.is_exhausted(), is_all, "{offset}");
+    }
+    let mut find = all(&cache);
+    for left in [2, 1] {
+        let next = find.limit(1).fetch().await.unwrap().next.unwrap();
+        let page = all(&cache).after(next.clone()).limit(0).fetch().await;
+        assert!(!page.unwrap().extent.is_exhausted(), "{left}");
+        find = all(&cache).after(next);
+    }
+    let last = all(&cache).limit(2).fetch().await.unwrap().next.unwrap();
+    let rest = all(&cache).after(last).limit(5).fetch().await.unwrap();
+    assert_eq!((rest.items.len(), rest.extent), (1, Extent::Exhausted));
+}
+
 /// An offset past the end brings nothing, and there is nothing behind.
 pub async fn an_offset_past_the_end_is_an_empty_page(harness: Harness) {
     let cache = posts(&harness, 3).await;
