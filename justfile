@@ -51,9 +51,13 @@ parity cases="200000":
 figures:
     cargo bench -p larder-benches --bench figures
 
+# The same, small and quick: whether the benches still run and say what they should.
+figures-quick:
+    cargo bench -p larder-benches --no-default-features --bench figures -- --quick G1 G4 G5 G8
+
 # The tools that recipes call, at the versions of .ci/tools, into target/tools.
 tools:
     .ci/tools
 
 # All that a submission has to pass.
-ci: fmt-check lint test docs features deny movies
+ci: fmt-check lint docs features deny movies figures-quick test
