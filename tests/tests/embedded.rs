@@ -583,3 +583,131 @@ async fn a_cleared_object_is_read_by_nobody_and_a_new_one_is() {
         assert_eq!(coherent(&cache, [7]).await, BTreeSet::from([7]));
     }
 }
+
+#[test]
+fn a_lifetime_below_a_millisecond_is_refused() {
+    let short = Duration::from_micros(500);
+    for builder in [
+        EmbeddedStore::builder().ttl(short),
+        EmbeddedStore::builder().time_to_idle(short),
+    ] {
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidConfig);
+        assert!(error.message().contains("millisecond"), "{error}");
+    }
+}
+
+/// A time beyond all others is no end: nothing is left behind to wait for it.
+#[tokio::test]
+async fn a_lifetime_without_end_leaves_nothing_to_expire() {
+    let clock = ManualClock::default();
+    let store = EmbeddedStore::builder()
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    let cache = items(&store).await;
+    cache.put(item(1)).await.unwrap();
+    assert!(cache.touch(&1, Duration::MAX).await.unwrap());
+    cache.put(item(1)).await.unwrap();
+    clock.advance(Duration::MAX);
+    assert_eq!(cache.count().await.unwrap(), 1);
+    assert!(cache.peek(&1).is_some());
+}
+
+/// Many words in one segment, so that its dictionary has more than one block; and a row beside
+/// it that sorts behind them all.
+#[tokio::test]
+async fn a_pending_row_that_sorts_behind_every_word_of_a_segment_finds_its_place() {
+    #[derive(Clone, Debug, Serialize, Deserialize, CacheModel)]
+    struct Named {
+        #[cache(id)]
+        id: u64,
+        #[cache(sort)]
+        name: String,
+    }
+    let store = EmbeddedStore::builder().build().unwrap();
+    let cache: Cache<Named> = Cache::builder(store.clone()).build().await.unwrap();
+    let named = |id, name: String| Named { id, name };
+    let many = (0..800).map(|id| named(id, format!("{id:020} is a name of some length")));
+    cache.put_many(many).await.unwrap();
+    store.flush().unwrap();
+    cache
+        .put(named(900, "\u{10ffff}".to_owned()))
+        .await
+        .unwrap();
+    for limit in [1, 3] {
+        let find = cache.find(|_| Filter::all()).sort(|n| n.name.desc());
+        let page = find.limit(limit).fetch().await.unwrap();
+        assert_eq!(page.items[0].id, 900);
+        let find = cache.find(|_| Filter::all()).sort(|n| n.name.desc());
+        let rest = find.after(page.next.unwrap()).limit(1).fetch().await;
+        assert_eq!(rest.unwrap().items[0].id, 800 - limit as u64);
+        let find = cache.find(|_| Filter::all()).sort(|n| n.name.asc());
+        let page = find.offset(799).limit(2).fetch().await.unwrap();
+        let ids: Vec<_> = page.items.iter().map(|named| named.id).collect();
+        assert_eq!(ids, [799, 900]);
+    }
+}
+
+/// What a full store lets go of in one model leaves memory, though only another model is
+/// written to.
+#[tokio::test]
+async fn a_model_that_is_only_evicted_from_frees_its_rows() {
+    #[derive(Debug, Serialize, Deserialize, CacheModel)]
+    struct Heavy {
+        #[cache(id)]
+        id: u64,
+        load: Vec<u8>,
+    }
+    let builder = EmbeddedStore::builder().max_bytes(16 << 20);
+    let store = builder.build().unwrap();
+    let idle: Cache<Heavy> = Cache::builder(store.clone()).build().await.unwrap();
+    let busy: Cache<Heavy> = Cache::builder(store.clone())
+        .name("busy")
+        .build()
+        .await
+        .unwrap();
+    let heavy = |id| {
+        Arc::new(Heavy {
+            id,
+            load: vec![1; 1 << 20],
+        })
+    };
+    let mut heavies = Vec::new();
+    for id in 0..12 {
+        let object = heavy(id);
+        heavies.push(Arc::downgrade(&object));
+        idle.put(object).await.unwrap();
+    }
+    for id in 0..40 {
+        busy.put(heavy(id)).await.unwrap();
+    }
+    let _watch = watched("a_model_that_is_only_evicted_from_frees_its_rows");
+    // Nobody writes to it: what its rows wait for is called for by the other's writes.
+    // An eighth of the bound may stay: two of these.
+    let in_memory = || heavies.iter().filter(|object| object.strong_count() > 0);
+    while in_memory().count() > 2 {
+        assert_eq!(idle.count().await.unwrap(), 0);
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Whoever closes a store that is being closed waits for that; nothing can be put behind it.
+#[tokio::test]
+async fn a_store_closes_even_if_nobody_waits_for_it() {
+    let store: larder::Store = Arc::new(EmbeddedStore::builder().build().unwrap());
+    let cache: Cache<Item> = Cache::builder(Arc::clone(&store)).build().await.unwrap();
+    cache.put_many((0..1_000).map(item)).await.unwrap();
+    drop(store.close());
+    drop(
+        std::pin::pin!(store.close())
+            .as_mut()
+            .poll(&mut std::task::Context::from_waker(std::task::Waker::noop())),
+    );
+    store.close().await.unwrap();
+    assert_eq!(
+        cache.put(item(1)).await.unwrap_err().kind(),
+        ErrorKind::Closed
+    );
+    assert!(cache.peek(&1).is_none());
+}

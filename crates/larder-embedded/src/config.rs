@@ -186,8 +186,14 @@ impl EmbeddedBuilder {
         if self.max_objects == Some(0) || self.max_bytes == Some(0) {
             return refuse("a capacity of zero holds nothing; leave it out for no bound");
         }
-        if self.ttl == Some(Duration::ZERO) || self.time_to_idle == Some(Duration::ZERO) {
+        let times = [self.ttl, self.time_to_idle];
+        if times.contains(&Some(Duration::ZERO)) {
             return refuse("a lifetime of zero would store nothing; leave it out for no expiry");
+        }
+        if times.iter().flatten().any(|time| time.as_millis() == 0) {
+            return refuse(
+                "a lifetime of less than a millisecond is none; time is counted in those",
+            );
         }
         if self.flush_at == 0 {
             return refuse("`flush_at` is zero; give 1 to index every write at once");

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use larder_core::{Document, IdKey, Result, Schema, Timestamp};
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 
 use crate::index::Layout;
 use crate::overlay::{Overlay, Pending};
@@ -58,6 +58,19 @@ pub(crate) struct State {
     died: usize,
     pub(crate) expiries: BTreeMap<(i64, u64), IdKey>,
     pub(crate) bytes: u64,
+    /// Bytes of rows that died since the last flush, and may be in memory still.
+    dead_bytes: u64,
+    /// Whether the store was closed: then nothing is to be put here.
+    pub(crate) closed: bool,
+}
+
+/// When there is enough to do in the background.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Rows that are pending, or died in segments.
+    pub(crate) rows: usize,
+    /// Bytes of dead rows.
+    pub(crate) dead_bytes: u64,
 }
 
 impl State {
@@ -77,10 +90,8 @@ impl State {
             self.expiries.insert((at.as_millis(), row.seq), id.clone());
         }
         self.bytes += u64::from(row.weight);
-        self.overlay.push(Arc::new(Pending {
-            row: Arc::clone(&row),
-            document,
-        }));
+        let pending = Pending::new(Arc::clone(&row), document);
+        self.overlay.push(Arc::new(pending));
         self.live.insert(id, row);
     }
 
@@ -90,7 +101,8 @@ impl State {
             self.expiries.remove(&(at.as_millis(), row.seq));
         }
         row.set_expires_at(until);
-        if let Some(at) = until {
+        // As the row has it: a time beyond all others is none.
+        if let Some(at) = row.expires_at() {
             self.expiries
                 .insert((at.as_millis(), row.seq), row.id.clone());
         }
@@ -101,6 +113,7 @@ impl State {
         let row = self.live.remove(id)?;
         row.kill(by);
         self.bytes -= u64::from(row.weight);
+        self.dead_bytes += u64::from(row.weight);
         if let Some(at) = row.expires_at() {
             self.expiries.remove(&(at.as_millis(), row.seq));
         }
@@ -125,13 +138,13 @@ impl State {
     /// Lets go of at most `limit` rows whose lifetime ended by `now`, and gives them.
     pub(crate) fn expire(&mut self, now: Timestamp, limit: usize) -> Vec<Arc<Row>> {
         let mut expired = Vec::new();
-        while expired.len() < limit
-            && let Some((&(at, _), id)) = self.expiries.first_key_value()
-            && at <= now.as_millis()
-        {
-            let id = id.clone();
-            let by = self.next_seq();
-            expired.extend(self.kill(&id, by));
+        while expired.len() < limit && self.has_expired(now) {
+            if let Some(((_, seq), id)) = self.expiries.pop_first()
+                && self.holds(&id, seq)
+            {
+                let by = self.next_seq();
+                expired.extend(self.kill(&id, by));
+            }
         }
         expired
     }
@@ -146,32 +159,41 @@ impl State {
         self.overlay.len()
     }
 
-    /// Whether there is more to do in the background than is good to leave.
-    pub(crate) fn is_due(&self, flush_at: usize) -> bool {
-        self.overlay.len().max(self.died) >= flush_at
+    /// Whether more is pending, or dead beside it, than is good to leave.
+    fn wants_flush(&self, limits: Limits) -> bool {
+        self.overlay.len() >= limits.rows || self.dead_bytes >= limits.dead_bytes
     }
 
     pub(crate) fn segments(&self) -> &[Live] {
         &self.segments
     }
 
-    /// Forgets every row.
-    pub(crate) fn clear(&mut self) -> Vec<Arc<Row>> {
+    /// Forgets every row. What is returned is to be dropped where nobody waits.
+    pub(crate) fn clear(&mut self) -> (Vec<Arc<Row>>, Forgotten) {
         let by = self.next_seq();
         let rows: Vec<_> = self.live.drain().map(|(_, row)| row).collect();
         for row in &rows {
             row.kill(by);
         }
-        self.segments.clear();
-        self.expiries.clear();
-        self.overlay = Overlay::default();
+        let forgotten = Forgotten {
+            _segments: std::mem::take(&mut self.segments),
+            _overlay: std::mem::take(&mut self.overlay),
+            _expiries: std::mem::take(&mut self.expiries),
+        };
         if self.taking > 0 {
             self.late.extend(rows.iter().map(|row| row.seq));
         }
         self.bytes = 0;
         self.died = 0;
-        rows
+        (rows, forgotten)
     }
+}
+
+/// What a cleared model held.
+pub(crate) struct Forgotten {
+    _segments: Vec<Live>,
+    _overlay: Overlay,
+    _expiries: BTreeMap<(i64, u64), IdKey>,
 }
 
 impl ModelState {
@@ -200,15 +222,27 @@ impl ModelState {
         }
     }
 
-    /// Calls for a flush and what follows it, in the background; says whether nobody had yet.
-    pub(crate) fn call(self: &Arc<Self>) -> bool {
+    /// Whether there is work for the background that nobody has been called for.
+    pub(crate) fn is_due(&self, state: &State, limits: Limits) -> bool {
+        let merges = state.died >= limits.rows && !self.merging.is_locked();
+        (merges || state.wants_flush(limits)) && !self.called.load(Ordering::Acquire)
+    }
+
+    /// Calls for what is due, in the background, unless somebody has; says whether nobody had.
+    pub(crate) fn call(self: &Arc<Self>, limits: Limits) -> bool {
         if self.called.swap(true, Ordering::AcqRel) {
             return false;
         }
         let model = Arc::clone(self);
         blocking::unblock(move || {
+            let wants_flush = || model.state.lock().wants_flush(limits);
+            while wants_flush() && model.flush_counted() {}
+            // What is written from here on calls again; what was is looked at once more, unless
+            // flushing fails.
             model.called.store(false, Ordering::Release);
-            model.flush_counted();
+            if model.state.lock().wants_flush(limits) && model.flush_counted() {
+                model.call(limits);
+            }
             // Merges can take long; the next flush does not wait for them.
             let merger = Arc::clone(&model);
             blocking::unblock(move || {
@@ -224,19 +258,33 @@ impl ModelState {
         true
     }
 
-    /// Flushes; a failure is counted, and leaves the writes pending.
-    pub(crate) fn flush_counted(&self) {
-        if self.flush().is_err() {
+    /// Flushes if more than `most` rows are pending once it is this caller's turn.
+    pub(crate) fn relieve(&self, most: usize) {
+        let one = self.flushing.lock();
+        if self.state.lock().pending() > most && self.flush_alone(one).is_err() {
             self.counters.errors.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// Flushes; a failure is counted, and leaves the writes pending.
+    fn flush_counted(&self) -> bool {
+        let flushed = self.flush().is_ok();
+        if !flushed {
+            self.counters.errors.fetch_add(1, Ordering::Relaxed);
+        }
+        flushed
     }
 
     /// Takes what is pending into a new segment. The overlay loses a row only once the segment
     /// that has it is there to be found.
     pub(crate) fn flush(&self) -> Result<()> {
-        let _one = self.flushing.lock();
+        self.flush_alone(self.flushing.lock())
+    }
+
+    fn flush_alone(&self, _one: MutexGuard<'_, ()>) -> Result<()> {
         let (chunks, upto) = {
             let mut state = self.state.lock();
+            state.dead_bytes = 0;
             let chunks = state.overlay.take();
             let Some(last) = chunks.last().and_then(|chunk| chunk.rows().last()) else {
                 return Ok(());
@@ -275,14 +323,27 @@ impl ModelState {
     /// Merges segments until none are worth it, and drops rows of dead documents from memory.
     /// The caller holds `merging`.
     fn tidy(&self) -> Result<()> {
+        let merged = self.merge();
+        self.sweep();
+        merged
+    }
+
+    fn merge(&self) -> Result<()> {
         loop {
             let parts = {
                 let mut state = self.state.lock();
                 state.died = 0;
-                state.segments.retain(|live| !live.alive.is_empty());
-                match mergeable(&state.segments) {
-                    Some(run) => state.segments[run].to_vec(),
-                    None => break,
+                let segments = std::mem::take(&mut state.segments);
+                let (living, dead): (Vec<_>, Vec<_>) = segments
+                    .into_iter()
+                    .partition(|live| !live.alive.is_empty());
+                state.segments = living;
+                let parts = mergeable(&state.segments).map(|run| state.segments[run].to_vec());
+                drop(state);
+                drop(dead);
+                match parts {
+                    Some(parts) => parts,
+                    None => return Ok(()),
                 }
             };
             let merged = Live::merge(&parts)?;
@@ -301,8 +362,6 @@ impl ModelState {
             let merged = carry_over(merged, &parts, &state.segments[old[0]..=old[old.len() - 1]]);
             state.segments.splice(old[0]..=old[old.len() - 1], [merged]);
         }
-        self.sweep();
-        Ok(())
     }
 
     /// Drops the rows of dead documents where they are many.
@@ -332,7 +391,12 @@ impl ModelState {
     pub(crate) fn shut_down(&self) {
         let _flush = self.flushing.lock();
         let _merge = self.merging.lock();
-        *self.state.lock() = State::default();
+        let closed = State {
+            closed: true,
+            ..State::default()
+        };
+        let old = std::mem::replace(&mut *self.state.lock(), closed);
+        drop(old);
     }
 }
 

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, OnceLock};
 
-use larder_core::expr::Expr;
+use larder_core::expr::{Expr, Leaf};
 use larder_core::{Document, Schema};
 
 use crate::postings::{MOST, Postings, Rows, each};
@@ -17,6 +17,20 @@ use crate::rows::Row;
 pub(crate) struct Pending {
     pub(crate) row: Arc<Row>,
     pub(crate) document: Document,
+    /// How many tokens the document has.
+    tokens: u32,
+}
+
+impl Pending {
+    pub(crate) fn new(row: Arc<Row>, document: Document) -> Self {
+        let fields = document.fields().iter();
+        let tokens = fields.filter_map(|field| field.tokens.as_ref());
+        Self {
+            tokens: tokens.map(|tokens| tokens.len() as u32).sum(),
+            row,
+            document,
+        }
+    }
 }
 
 /// Some of the overlay: the last row's number is the highest.
@@ -35,6 +49,17 @@ impl Chunk {
         }
     }
 
+    /// About how many nanoseconds it takes to find what `expr` means.
+    pub(crate) fn cost(&self, expr: &Expr) -> u64 {
+        let tokens = self.rows.iter().map(|row| u64::from(row.tokens)).sum();
+        let ready = self
+            .postings
+            .as_ref()
+            .is_some_and(|made| made.get().is_some());
+        let preparing = if ready { 0 } else { tokens * 25 };
+        preparing + cost(expr, self.rows.len() as u64, tokens)
+    }
+
     pub(crate) fn rows(&self) -> &[Arc<Pending>] {
         &self.rows
     }
@@ -51,6 +76,21 @@ impl Chunk {
                 .fold(0, |found, row| found | 1 << row),
         };
         each(found).map(|row| &*self.rows[row])
+    }
+}
+
+fn cost(expr: &Expr, rows: u64, tokens: u64) -> u64 {
+    match expr {
+        Expr::All | Expr::Nothing => 0,
+        Expr::And(children) | Expr::Or(children) => {
+            children.iter().map(|child| cost(child, rows, tokens)).sum()
+        }
+        Expr::Literal { leaf, .. } => match leaf {
+            Leaf::Token(..) | Leaf::Phrase(..) => tokens * 20,
+            Leaf::Fuzzy(..) => tokens * 100,
+            Leaf::Like(..) | Leaf::Within(..) => rows * 100,
+            _ => rows * 20,
+        },
     }
 }
 

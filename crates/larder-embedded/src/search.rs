@@ -159,24 +159,20 @@ impl Snapshot {
 
     /// About how many nanoseconds it takes to find what `expr` means, and to bring `rows` of it.
     pub(crate) fn cost(&self, expr: &Expr, rows: Option<usize>) -> u64 {
-        let pending: usize = self.overlay.iter().map(|chunk| chunk.rows().len()).sum();
+        let mut pending = 0;
         let mut indexed = 0;
-        let mut nanos = pending as u64 * 20 * leaves(expr);
+        let mut nanos = 0;
+        for chunk in &self.overlay {
+            pending += chunk.rows().len() as u64;
+            nanos += chunk.cost(expr);
+        }
         for live in &self.segments {
             nanos += cost(&live.segment, expr);
             indexed += u64::from(live.alive.len());
         }
-        let all = indexed + pending as u64;
+        let all = indexed + pending;
         // Every match is looked at; how many there are is not known, a quarter is a guess.
         nanos + all * 2 + rows.map_or(all / 4, |rows| all.min(rows as u64)) * 300
-    }
-}
-
-fn leaves(expr: &Expr) -> u64 {
-    match expr {
-        Expr::All | Expr::Nothing => 0,
-        Expr::Literal { .. } => 1,
-        Expr::And(children) | Expr::Or(children) => children.iter().map(leaves).sum(),
     }
 }
 
@@ -453,7 +449,7 @@ impl LocalKey<'_> {
                 self.directed(Some(match hit {
                     TermOrdHit::Exact(found) => ordinal(found),
                     // Between the one before and the next.
-                    TermOrdHit::Next(next) => ordinal(next) - 1,
+                    TermOrdHit::Next(next) => next.saturating_mul(2),
                 }))
             }
             // No document here has a value: all are behind.

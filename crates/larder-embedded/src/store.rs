@@ -1,9 +1,10 @@
 //! The store: objects by id in moka, by what they hold in each model's overlay and segments.
 
 use std::fmt;
+use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use futures_lite::future::yield_now;
@@ -21,7 +22,7 @@ use parking_lot::{Mutex, RwLock};
 
 use crate::config::EmbeddedBuilder;
 use crate::error::{STORE, closed};
-use crate::model::{Hasher, ModelState, State};
+use crate::model::{Hasher, Limits, ModelState, State};
 use crate::rows::{Row, Slot};
 use crate::search::Snapshot;
 use crate::segment::Live;
@@ -39,6 +40,10 @@ const BATCH: usize = 256;
 
 /// What is estimated to take longer runs on a thread of its own. A hand-off costs 50 us.
 const INLINE_NANOS: u64 = 1_000_000;
+
+/// How many bytes of dead rows are left in memory at the least and at the most; between, an
+/// eighth of `max_bytes`.
+const DEAD_BYTES: Range<u64> = (1 << 20)..(64 << 20);
 
 /// A write waits for a flush where so many times `flush_at` writes are pending.
 const BACKLOG: usize = 8;
@@ -66,12 +71,18 @@ struct Shared {
     evicted: Arc<Evicted>,
     models: RwLock<Vec<Arc<ModelState>>>,
     closed: AtomicBool,
+    /// Held while the store shuts down: whoever closes it too waits for that.
+    closing: Mutex<()>,
+    /// How many `clear`s have killed rows that moka may still hold.
+    clearing: AtomicUsize,
 }
 
 #[derive(Default)]
 struct Evicted {
     rows: Mutex<Vec<(Arc<Key>, u64)>>,
     any: AtomicBool,
+    /// Held while models let go of rows, so that nobody reads on before they have.
+    settling: Mutex<()>,
 }
 
 impl fmt::Debug for EmbeddedStore {
@@ -121,6 +132,8 @@ impl EmbeddedStore {
                 evicted,
                 models: RwLock::default(),
                 closed: AtomicBool::new(false),
+                closing: Mutex::default(),
+                clearing: AtomicUsize::new(0),
                 config,
             }),
         }
@@ -173,6 +186,11 @@ impl Shared {
         loop {
             let row = match self.objects.get(&key)? {
                 Slot::Plain { object, seq, .. } => {
+                    if self.clearing.load(Ordering::Acquire) > 0
+                        && !self.open(model).ok()?.state.lock().holds(id, seq)
+                    {
+                        return None;
+                    }
                     return Some(Found {
                         object: Stored::Live(object),
                         version: seq,
@@ -197,9 +215,11 @@ impl Shared {
 
     /// Lets the models go of what moka let go of.
     fn settle(&self) {
-        if !self.evicted.any.swap(false, Ordering::AcqRel) {
+        if !self.evicted.any.load(Ordering::Acquire) && !self.evicted.settling.is_locked() {
             return;
         }
+        let _one = self.evicted.settling.lock();
+        self.evicted.any.store(false, Ordering::Release);
         let rows = std::mem::take(&mut *self.evicted.rows.lock());
         let models = self.models.read();
         for (key, seq) in rows {
@@ -211,6 +231,11 @@ impl Shared {
                 let by = state.next_seq();
                 state.kill(&key.id, by);
                 model.counters.evictions.fetch_add(1, Ordering::Relaxed);
+            }
+            let due = model.is_due(&state, self.limits());
+            drop(state);
+            if due {
+                model.call(self.limits());
             }
         }
     }
@@ -264,12 +289,24 @@ impl Shared {
 
     /// The model as it is now, without what has expired or was evicted; `None` if more than a
     /// batch has expired since somebody looked.
-    fn try_snapshot(&self, model: &ModelState) -> Option<Snapshot> {
+    fn try_snapshot(&self, model: &Arc<ModelState>) -> Option<Snapshot> {
         self.settle();
         let now = self.now();
         let mut state = model.state.lock();
         self.expire(model, &mut state, now, BATCH);
+        if model.is_due(&state, self.limits()) {
+            model.call(self.limits());
+        }
         (!state.has_expired(now)).then(|| model.snapshot(&state, now, self.idle))
+    }
+
+    /// When there is enough to do in the background.
+    fn limits(&self) -> Limits {
+        let share = self.config.max_bytes.map_or(DEAD_BYTES.end, |max| max / 8);
+        Limits {
+            rows: self.config.flush_at,
+            dead_bytes: share.clamp(DEAD_BYTES.start, DEAD_BYTES.end),
+        }
     }
 
     fn expiry(
@@ -312,15 +349,19 @@ impl Shared {
         number: u32,
         puts: impl Iterator<Item = (Put, u32)>,
         outcomes: &mut Vec<PutOutcome>,
-    ) {
+    ) -> Result<()> {
         self.settle();
         let now = self.now();
         for (put, weight) in puts {
             let mut state = model.state.lock();
+            if state.closed {
+                return Err(closed());
+            }
             self.expire(model, &mut state, now, EXPIRED_PER_WRITE);
             outcomes.push(self.put(&mut state, number, put, weight, now));
         }
         self.settle();
+        Ok(())
     }
 
     fn put(
@@ -381,7 +422,7 @@ impl Shared {
         removals.iter().map(remove).collect()
     }
 
-    fn touch_many(&self, model: &ModelState, ids: &[IdKey], lifetime: Lifetime) -> Vec<bool> {
+    fn touch_batch(&self, model: &ModelState, ids: &[IdKey], lifetime: Lifetime) -> Vec<bool> {
         self.settle();
         let now = self.now();
         let mut state = model.state.lock();
@@ -403,6 +444,15 @@ impl Shared {
             true
         };
         ids.iter().map(touch).collect()
+    }
+
+    /// Until moka has let go of the rows, reads by id ask the model whether they are there.
+    fn clear(&self, model: &ModelState) {
+        self.clearing.fetch_add(1, Ordering::AcqRel);
+        let (rows, forgotten) = model.state.lock().clear();
+        self.drop_dead(model, &rows);
+        self.clearing.fetch_sub(1, Ordering::AcqRel);
+        drop((rows, forgotten));
     }
 
     /// Makes moka let go of dead rows, little by little, and only where no new object stands
@@ -480,6 +530,7 @@ impl Shared {
     }
 
     fn shut_down(&self) {
+        let _one = self.closing.lock();
         let models = std::mem::take(&mut *self.models.write());
         for model in models {
             model.shut_down();
@@ -493,17 +544,19 @@ impl EmbeddedStore {
     /// What follows each write of a model: work in the background is called for if there is
     /// enough of it, and waited for if there is far too much.
     async fn after_write(&self, model: &Arc<ModelState>) {
+        let limits = self.shared.limits();
         let (pending, due) = {
             let state = model.state.lock();
-            (state.pending(), state.is_due(self.shared.config.flush_at))
+            (state.pending(), model.is_due(&state, limits))
         };
-        if due && model.call() && self.shared.idle.is_some() {
+        if due && model.call(limits) && self.shared.idle.is_some() {
             let (shared, model) = (Arc::clone(&self.shared), Arc::clone(model));
             blocking::unblock(move || shared.sweep_idle(&model)).detach();
         }
-        if pending > self.shared.config.flush_at.saturating_mul(BACKLOG) {
+        let most = limits.rows.saturating_mul(BACKLOG);
+        if pending > most {
             let model = Arc::clone(model);
-            blocking::unblock(move || model.flush_counted()).await;
+            blocking::unblock(move || model.relieve(most)).await;
         }
     }
 
@@ -518,7 +571,7 @@ impl EmbeddedStore {
                 model.number(),
                 puts.by_ref().take(BATCH),
                 &mut outcomes,
-            );
+            )?;
             self.after_write(&state).await;
             if puts.len() == 0 {
                 return Ok(outcomes);
@@ -577,7 +630,8 @@ impl EmbeddedStore {
     async fn remove_where(&self, model: &Model, expr: &Expr) -> Result<u64> {
         let state = self.shared.open(model)?;
         let snapshot = self.snapshot(&state).await;
-        let dear = snapshot.cost(expr, None) > INLINE_NANOS;
+        // To let go of a row costs more than to find it.
+        let dear = snapshot.cost(expr, None) > INLINE_NANOS / 4;
         let (shared, of, expr) = (Arc::clone(&self.shared), Arc::clone(&state), expr.clone());
         let remove = move || {
             let mut rows = Vec::new();
@@ -597,25 +651,22 @@ impl EmbeddedStore {
     }
 
     async fn clear(&self, model: &Model) -> Result<()> {
-        let state = self.shared.open(model)?;
-        let rows = state.state.lock().clear();
-        if rows.len() <= BATCH {
-            self.shared.drop_dead(&state, &rows);
-            return Ok(());
-        }
+        let model = self.shared.open(model)?;
+        let few = model.state.lock().live.len() <= BATCH;
         let shared = Arc::clone(&self.shared);
-        Uncut(Some(blocking::unblock(move || {
-            shared.drop_dead(&state, &rows);
-        })))
-        .await;
+        let clear = move || shared.clear(&model);
+        if few {
+            clear();
+        } else {
+            Uncut(Some(blocking::unblock(clear))).await;
+        }
         Ok(())
     }
 
     async fn close(&self) -> Result<()> {
-        if !self.shared.closed.swap(true, Ordering::AcqRel) {
-            let shared = Arc::clone(&self.shared);
-            blocking::unblock(move || shared.shut_down()).await;
-        }
+        self.shared.closed.store(true, Ordering::Release);
+        let shared = Arc::clone(&self.shared);
+        Uncut(Some(blocking::unblock(move || shared.shut_down()))).await;
         Ok(())
     }
 }
@@ -661,9 +712,11 @@ impl CacheStore for EmbeddedStore {
     }
 
     fn probe(&self, model: &Model, id: &IdKey) -> Probe {
+        if self.shared.closed.load(Ordering::Acquire) {
+            return Probe::Unknown;
+        }
         match self.shared.look(model, id) {
             Some(found) => Probe::Hit(found),
-            None if self.shared.closed.load(Ordering::Acquire) => Probe::Unknown,
             None => Probe::Miss,
         }
     }
@@ -703,7 +756,14 @@ impl CacheStore for EmbeddedStore {
     ) -> BoxFuture<'a, Result<Vec<bool>>> {
         ready!({
             let state = self.shared.open(model)?;
-            Ok(self.shared.touch_many(&state, ids, lifetime))
+            let mut touched = Vec::with_capacity(ids.len());
+            for batch in ids.chunks(BATCH) {
+                if !touched.is_empty() {
+                    yield_now().await;
+                }
+                touched.extend(self.shared.touch_batch(&state, batch, lifetime));
+            }
+            Ok(touched)
         })
     }
 
