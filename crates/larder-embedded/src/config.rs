@@ -149,7 +149,8 @@ impl EmbeddedBuilder {
     }
 
     /// Holds objects and their index within about so many bytes, all models together; the least
-    /// recently used go first. Reached with a short delay.
+    /// recently used go first. Reached with a short delay, and by an estimate of what each object
+    /// takes; what was replaced or let go of may take up to an eighth more for a while.
     pub fn max_bytes(mut self, bytes: u64) -> Self {
         self.max_bytes = Some(bytes);
         self

@@ -693,8 +693,7 @@ impl Drop for Uncut {
     }
 }
 
-/// What is done at the first poll: a future dropped before it did nothing, and one dropped after
-/// it did everything.
+/// Changes nothing, or all of it at the first poll.
 macro_rules! ready {
     ($work:expr) => {
         Box::pin(async move { $work })
