@@ -243,8 +243,14 @@ fn a_wrong_url_is_an_error_and_exits_with_1() {
 
 #[test]
 fn a_store_that_holds_few_films_is_no_error() {
-    let (code, _, err) = run(&["--store", "memory://?ttl=1ns"]);
-    assert_eq!((code, err.as_str()), (0, ""));
+    for store in [
+        "memory://?max_objects=1",
+        "memory://?max_objects=500",
+        "memory://?ttl=1ms",
+    ] {
+        let (code, _, err) = run(&["--store", store]);
+        assert_eq!((code, err.as_str()), (0, ""), "{store}");
+    }
 }
 
 /// Output that takes so many bytes and then fails.
