@@ -237,11 +237,11 @@ impl ModelState {
         blocking::unblock(move || {
             let wants_flush = || model.state.lock().wants_flush(limits);
             while wants_flush() && model.flush_counted() {}
-            // What is written from here on calls again; what was is looked at once more, unless
-            // flushing fails.
+            // Whoever writes from here on calls again; those who have written called in vain if
+            // it was after the look above.
             model.called.store(false, Ordering::Release);
-            if model.state.lock().wants_flush(limits) && model.flush_counted() {
-                model.call(limits);
+            if wants_flush() {
+                model.flush_counted();
             }
             // Merges can take long; the next flush does not wait for them.
             let merger = Arc::clone(&model);

@@ -693,7 +693,7 @@ impl Drop for Uncut {
     }
 }
 
-/// Changes nothing, or all of it at the first poll.
+/// A boxed future of what is short enough to be written where it is called.
 macro_rules! ready {
     ($work:expr) => {
         Box::pin(async move { $work })
