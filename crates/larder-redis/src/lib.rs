@@ -1,0 +1,2 @@
+//! Larder's Redis store: each object a hash with its encoded form and its indexed fields, the
+//! index RediSearch's, one multiplexed connection that heals itself.
