@@ -172,7 +172,7 @@ mod tests {
         let value = prop_oneof![
             any::<bool>().prop_map(Value::Bool),
             any::<i64>().prop_map(|number| Value::Int(number.into())),
-            ".{0,8}".prop_map(|text| Value::Str(text)),
+            ".{0,8}".prop_map(Value::Str),
         ];
         let values = prop_oneof![
             Just(Values::Missing),
