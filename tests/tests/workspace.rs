@@ -330,7 +330,7 @@ fn an_embedded_only_build_brings_no_network_along() {
 #[test]
 fn an_embedded_only_build_compiles_no_codec() {
     let packages = tree(FACADE, &[]);
-    for codec in ["bincode", "postcard"] {
+    for codec in ["bincode", "postcard", "rmp-serde"] {
         assert!(!packages.contains_key(codec), "{codec} is compiled");
     }
 }

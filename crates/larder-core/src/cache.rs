@@ -2,8 +2,8 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::codec;
@@ -42,6 +42,7 @@ struct Inner<M> {
     hits: AtomicU64,
     misses: AtomicU64,
     undecodable: AtomicU64,
+    last_undecodable: Mutex<Option<Arc<str>>>,
     marker: std::marker::PhantomData<fn() -> M>,
 }
 
@@ -116,6 +117,7 @@ impl<M: CacheModel> CacheBuilder<M> {
                 hits: AtomicU64::new(0),
                 misses: AtomicU64::new(0),
                 undecodable: AtomicU64::new(0),
+                last_undecodable: Mutex::new(None),
                 marker: std::marker::PhantomData,
             }),
         })
@@ -169,6 +171,9 @@ pub struct Stats {
     pub misses: u64,
     /// Objects whose stored bytes could not be read; each was a miss and was removed.
     pub undecodable: u64,
+    /// Why the last of them could not be read. Where every read of a model ends so, its type does
+    /// not suit the store's codec: see [`codec`].
+    pub last_undecodable: Option<Arc<str>>,
     /// What the store counts.
     pub store: StoreStats,
 }
@@ -478,11 +483,13 @@ impl<M: CacheModel> Cache<M> {
     /// # Errors
     /// Those of the store.
     pub async fn stats(&self) -> Result<Stats> {
+        let store = self.inner.store.stats(&self.inner.model).await?;
         Ok(Stats {
             hits: self.inner.hits.load(Ordering::Relaxed),
             misses: self.inner.misses.load(Ordering::Relaxed),
             undecodable: self.inner.undecodable.load(Ordering::Relaxed),
-            store: self.inner.store.stats(&self.inner.model).await?,
+            last_undecodable: self.last_undecodable().clone(),
+            store,
         })
     }
 
@@ -508,6 +515,11 @@ impl<M: CacheModel> Cache<M> {
             &self.inner.misses
         };
         counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn last_undecodable(&self) -> MutexGuard<'_, Option<Arc<str>>> {
+        let last = self.inner.last_undecodable.lock();
+        last.unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn fetch(&self, key: &IdKey) -> Result<Option<Found>> {
@@ -553,6 +565,8 @@ impl<M: CacheModel> Cache<M> {
             Ok(object) => Ok(Some((object, found))),
             Err(error) if error.kind() == ErrorKind::Decode => {
                 self.inner.undecodable.fetch_add(1, Ordering::Relaxed);
+                let reason = error.with_model(self.schema().name()).to_string();
+                *self.last_undecodable() = Some(reason.into());
                 let removal = Removal {
                     id: key.clone(),
                     if_version: Some(found.version),

@@ -64,6 +64,17 @@ impl Values {
 }
 
 impl Document {
+    /// The document of these fields, in the schema's order: for a store that kept them outside
+    /// this process and has them back, as [`fields`](Self::fields) gave them.
+    ///
+    /// Nothing is checked. Values have to be normalised and those of a list in order and distinct,
+    /// as [`Document::of`] makes them.
+    pub fn new(fields: Vec<FieldData>) -> Self {
+        Self {
+            fields: fields.into(),
+        }
+    }
+
     /// Normalises and analyses `object`.
     ///
     /// # Errors
@@ -148,5 +159,50 @@ impl FieldData {
             Arc::new(tokens)
         });
         Ok(Self { values, tokens })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::text::Analyzer;
+    use proptest::prelude::*;
+
+    fn field() -> impl Strategy<Value = FieldData> {
+        let value = prop_oneof![
+            any::<bool>().prop_map(Value::Bool),
+            any::<i64>().prop_map(|number| Value::Int(number.into())),
+            ".{0,8}".prop_map(Value::Str),
+        ];
+        let values = prop_oneof![
+            Just(Values::Missing),
+            Just(Values::Present),
+            value.clone().prop_map(Values::One),
+            proptest::collection::btree_set(value, 0..4)
+                .prop_map(|values| Values::Many(values.into_iter().collect())),
+        ];
+        let tokens = proptest::option::of(
+            ".{0,40}".prop_map(|text| Arc::new(Analyzer::new().analyze(&text))),
+        );
+        (values, tokens).prop_map(|(values, tokens)| FieldData { values, tokens })
+    }
+
+    proptest! {
+        /// What a store keeps of a document: its fields' values, and its tokens one by one.
+        #[test]
+        fn a_document_made_of_its_fields_is_the_same(
+            fields in proptest::collection::vec(field(), 0..6),
+        ) {
+            let document = Document::new(fields.clone());
+            prop_assert_eq!(document.fields(), &fields[..]);
+            let stored = document.fields().iter().map(|field| FieldData {
+                values: field.values.clone(),
+                tokens: field
+                    .tokens
+                    .as_ref()
+                    .map(|tokens| Arc::new(TokenList::from_encoded(tokens.iter()))),
+            });
+            prop_assert_eq!(Document::new(stored.collect()), document);
+        }
     }
 }

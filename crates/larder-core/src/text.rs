@@ -279,6 +279,30 @@ struct Span {
 }
 
 impl TokenList {
+    /// The list of tokens that are encoded already, as [`iter`](Self::iter) gave them: for a store
+    /// that keeps tokens outside this process. Nothing is folded, cut or checked.
+    ///
+    /// Positions have to ascend, as phrases are looked for in that order. An empty token is left
+    /// out.
+    ///
+    /// ```
+    /// use larder_core::text::{Analyzer, TokenList};
+    ///
+    /// let tokens = Analyzer::new().analyze("Hello, World!");
+    /// assert_eq!(TokenList::from_encoded(tokens.iter()), tokens);
+    /// ```
+    pub fn from_encoded<'t>(tokens: impl IntoIterator<Item = (&'t str, u32)>) -> Self {
+        let tokens = tokens.into_iter();
+        let mut list = Self::default();
+        list.spans.reserve(tokens.size_hint().0);
+        for (token, position) in tokens {
+            let start = list.letters.len() as u32;
+            list.letters.push_str(token);
+            list.end_token(start, position);
+        }
+        list
+    }
+
     fn push(&mut self, word: &str, position: u32) {
         let start = self.letters.len() as u32;
         if is_plain(word) {
@@ -295,6 +319,11 @@ impl TokenList {
                 }
             }
         }
+        self.end_token(start, position);
+    }
+
+    /// Makes a token of the letters from `start` on, if there are any.
+    fn end_token(&mut self, start: u32, position: u32) {
         let end = self.letters.len() as u32;
         if end > start {
             self.spans.push(Span {
@@ -390,6 +419,12 @@ mod tests {
             words(&Analyzer::new().with_bigrams(), "東京都 x"),
             plain(&[("東京", 0), ("京都", 1), ("x", 2)])
         );
+    }
+
+    #[test]
+    fn an_empty_encoded_token_is_left_out() {
+        let tokens = TokenList::from_encoded([("a", 0), ("", 1), ("b", 2)]);
+        assert_eq!(tokens.iter().collect::<Vec<_>>(), [("a", 0), ("b", 2)]);
     }
 
     #[test]
@@ -502,6 +537,26 @@ mod tests {
                 }
                 prop_assert!(!high);
             }
+        }
+
+        #[test]
+        fn a_list_made_of_its_encoded_tokens_is_the_same(
+            texts in proptest::collection::vec("([a-cßÉ漢🙂\u{301}\u{0} ,.-]|\\PC|[a-z]{38,44}){0,60}", 0..4),
+            stem: bool, bigrams: bool,
+        ) {
+            let mut analyzer = Analyzer::new().with_stop_words(["a", "b"]);
+            if stem { analyzer = analyzer.with_stemming("english"); }
+            if bigrams { analyzer = analyzer.with_bigrams(); }
+            let mut tokens = TokenList::default();
+            for text in &texts {
+                analyzer.analyze_into(text, &mut tokens);
+            }
+            let stored: Vec<(String, u32)> =
+                tokens.iter().map(|(token, position)| (token.to_owned(), position)).collect();
+            let again = TokenList::from_encoded(
+                stored.iter().map(|(token, position)| (token.as_str(), *position)),
+            );
+            prop_assert_eq!(again, tokens);
         }
 
         #[test]

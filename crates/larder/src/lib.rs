@@ -2,6 +2,15 @@
 //!
 //! See the README for a first program. A model is a struct with `#[derive(CacheModel)]`; a
 //! [`Cache`] holds its objects in a [`Store`]; [`Cache::find`] asks for them by what they hold.
+//!
+//! # Features
+//! - `derive`, `embedded`: the macros, and the store on moka and tantivy; both are on by default.
+//! - `chrono`, `time`, `uuid`, `decimal`: fields of these crates' types; the last is `rust_decimal`.
+//!   Where a store keeps bytes, its decimals are read back from `bincode` and `postcard` only if
+//!   `rust_decimal` has its own feature `serde-with-str`; with plain `serde` each is written and
+//!   none is read, so every `get` is a miss ([`Stats::last_undecodable`] says why).
+//! - `bincode`, `postcard`, `json`, `messagepack`: the codecs of stores that keep bytes; see
+//!   [`codec`] for what each is good for and what it cannot read. The embedded store needs none.
 
 mod connect;
 
@@ -14,7 +23,7 @@ pub use larder_core::{
     Extent, Facets, Field, FieldSpec, FieldValue, Filter, Find, FindStream, Geo, GeoPoint, Group,
     Id, IdKey, IdLike, Invalid, KeyCache, Keyword, Kind, Lifetime, List, No, Number, Page, Patch,
     PutOptions, PutOutcome, Result, Scalar, Schema, Sort, Stats, Store, StoreStats, SystemClock,
-    Tags, Timestamp, Total, Truncation, Value, ValueRef, Yes, keep,
+    Tags, Timestamp, Total, Truncation, Value, ValueRef, Yes, codec, keep,
 };
 #[cfg(feature = "derive")]
 pub use larder_derive::{CacheFields, CacheModel, CacheValue};

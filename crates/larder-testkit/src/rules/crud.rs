@@ -596,8 +596,8 @@ impl<'de> Deserialize<'de> for Unreadable {
     }
 }
 
-/// Bytes that cannot be read are a miss in every kind of read, counted, and removed; a store of
-/// live objects has no bytes and no such misses.
+/// Bytes that cannot be read are a miss in every kind of read, counted with the reason of the
+/// last, and removed; a store of live objects has no bytes and no such misses.
 pub async fn bytes_that_cannot_be_read_are_a_miss_and_are_removed(harness: Harness) {
     let cache: Cache<Unreadable> = harness.cache().await;
     let unreadable = (0..4).map(|id| Unreadable {
@@ -612,6 +612,9 @@ pub async fn bytes_that_cannot_be_read_are_a_miss_and_are_removed(harness: Harne
     assert_eq!(found.items.len(), if live { 4 } else { 0 });
     let stats = cache.stats().await.unwrap();
     assert_eq!(stats.undecodable, if live { 0 } else { 4 });
+    let reason = stats.last_undecodable.as_deref();
+    assert_eq!(reason.is_none(), live);
+    assert!(reason.is_none_or(|reason| reason.contains("model unreadable")));
     assert_eq!(stats.store.objects, if live { 4 } else { 0 });
 }
 
