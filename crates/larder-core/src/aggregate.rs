@@ -256,7 +256,7 @@ impl<'a> Aggregator<'a> {
             ));
         }
         let Some(field) = self.query.group_by else {
-            self.count(None, &values);
+            self.add_values(&[], &values, 1);
             return Ok(());
         };
         let spec = self.schema.field(field)?;
@@ -267,21 +267,32 @@ impl<'a> Aggregator<'a> {
         });
         keys.sort();
         keys.dedup();
-        for key in keys {
-            self.count(Some(key), &values);
-        }
+        self.add_values(&keys, &values, 1);
         Ok(())
     }
 
-    fn count(&mut self, key: Option<Value>, values: &[Option<Value>]) {
+    /// Adds `times` objects that hold the same: the distinct `keys` of the field to group by, if
+    /// there is one, and for each metric its value. All normalised, as documents have them.
+    pub fn add_values(&mut self, keys: &[Value], values: &[Option<Value>], times: u64) {
+        if self.query.group_by.is_none() {
+            self.count(None, values, times);
+        }
+        for key in keys {
+            self.count(Some(key.clone()), values, times);
+        }
+    }
+
+    fn count(&mut self, key: Option<Value>, values: &[Option<Value>], times: u64) {
         let (count, states) = self
             .groups
             .entry(key)
             .or_insert_with(|| (0, vec![State::default(); values.len()]));
-        *count += 1;
+        *count += times;
         for (state, value) in states.iter_mut().zip(values) {
-            if let Some(value) = value {
-                state.add(value);
+            if let Some(value) = value
+                && times > 0
+            {
+                state.add(value, times);
             }
         }
     }
@@ -340,11 +351,11 @@ struct State {
 }
 
 impl State {
-    fn add(&mut self, value: &Value) {
-        self.count += 1;
+    fn add(&mut self, value: &Value, times: u64) {
+        self.count += times;
         match value {
-            Value::Int(int) => self.integers += int,
-            Value::Float(float) => self.floats.add(*float),
+            Value::Int(int) => self.integers += int * i128::from(times),
+            Value::Float(float) => self.floats.add_times(*float, times),
             _ => {}
         }
         match &mut self.range {
@@ -406,6 +417,19 @@ impl ExactSum {
         }
         self.partials.truncate(kept);
         self.partials.push(x);
+    }
+
+    /// Adds the value so many times: by powers of two, which round nothing.
+    fn add_times(&mut self, value: f64, times: u64) {
+        for bit in (0..u64::BITS).filter(|bit| times & (1 << bit) != 0) {
+            let scaled = value * (1_u64 << bit) as f64;
+            if scaled.is_finite() || !value.is_finite() {
+                self.add(scaled);
+            } else {
+                // Beyond the largest float there is only the long way.
+                (0..1_u64 << bit).for_each(|_| self.add(value));
+            }
+        }
     }
 
     /// The rounded sum of two floats and what the rounding left out.
@@ -508,6 +532,22 @@ mod tests {
             reversed.sort_by(|a, b| b.total_cmp(a));
             prop_assert_eq!(sum(&values).to_bits(), sum(&sorted).to_bits());
             prop_assert_eq!(sum(&values).to_bits(), sum(&reversed).to_bits());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_added_many_times_at_once_is_the_value_added_many_times(
+            value in proptest::num::f64::ANY.prop_filter("a number", |value| !value.is_nan()),
+            other in -1e300..1e300_f64,
+            times in 0_u64..200,
+        ) {
+            let (mut at_once, mut singly) = (ExactSum::default(), ExactSum::default());
+            at_once.add(other);
+            singly.add(other);
+            at_once.add_times(value, times);
+            (0..times).for_each(|_| singly.add(value));
+            prop_assert_eq!(at_once.value().to_bits(), singly.value().to_bits());
         }
     }
 

@@ -84,6 +84,16 @@ impl Circle {
         }
     }
 
+    /// The unit vector to the center.
+    pub fn unit(&self) -> [f64; 3] {
+        self.unit
+    }
+
+    /// The least product of a point's unit vector with [`unit`](Self::unit) that is within.
+    pub fn cos(&self) -> f64 {
+        self.cos
+    }
+
     /// Whether the point with this unit vector lies within: the one expression that every
     /// store uses, in plain `f64` without fused operations.
     pub fn contains(&self, [x, y, z]: [f64; 3]) -> bool {

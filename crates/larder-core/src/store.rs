@@ -412,6 +412,14 @@ pub struct StoreStats {
     pub flushes: u64,
     /// Failures of background work so far; what failed is tried again.
     pub background_errors: u64,
+    /// Reads by id that were answered as misses since the server could not be reached, so far, of
+    /// all models; only where the store was told to do so.
+    pub failed_reads: u64,
+    /// Things under the model's keys that were no objects of Larder's, so far; each was a miss
+    /// and was removed.
+    pub foreign: u64,
+    /// Objects that the engine below refused to index.
+    pub indexing_failures: u64,
 }
 
 /// Fails to compile should any of these lose `Send` or `Sync`.

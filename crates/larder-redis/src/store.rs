@@ -1,0 +1,884 @@
+//! The store: entries by key, and queries by the index beside them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use larder_core::aggregate::{AggregateQuery, Aggregated};
+use larder_core::codec::{self, Codec};
+use larder_core::expr::Expr;
+use larder_core::query::{Answer, Order, Query};
+use larder_core::store::{
+    BoxFuture, CacheStore, Capability, Condition, Found, Lifetime, Model, Probe, Put, PutOutcome,
+    Removal, StoreStats, Stored,
+};
+use larder_core::{
+    Clock, Error, ErrorKind, Extent, IdKey, Result, Schema, SystemClock, Timestamp, Truncation,
+};
+use parking_lot::{Mutex, RwLock};
+use redis::{Cmd, Value, cmd};
+
+use crate::config::{ReadPolicy, RedisBuilder};
+use crate::error;
+use crate::fields;
+use crate::index::{self, Progress};
+use crate::layout::{self, BODY, HEADER, Header, Layout, Reading};
+use crate::link::{Link, Session};
+use crate::reply::{self, unexpected};
+use crate::script::{Script, Scripts};
+use crate::search::{Failure, Fetch, Search};
+
+/// How many commands go out at once.
+const BATCH: usize = 512;
+/// How many entries `remove_where` takes at once.
+const REMOVED_AT_ONCE: usize = 10_000;
+/// How long the server keeps an entry behind its expiry where the clock is not the server's.
+const FOREIGN_CLOCK_GRACE: Duration = Duration::from_secs(3_600);
+/// How many entries are measured to tell the size of all.
+const MEASURED: usize = 20;
+
+/// A store on a Redis or Valkey server, shared by all programs that use its namespace.
+///
+/// Cheap to clone; clones are the same store and share one connection. Objects by id work on any
+/// server; queries need RediSearch. Nothing here blocks a thread; every operation has a deadline.
+///
+/// # Concurrency
+/// Each write is one script on the server: entries are never half written, and a write is seen
+/// by every read that begins after it returned, in every program.
+///
+/// # Cancel safety
+/// A dropped operation was sent or was not; each entry that it names was written entirely or not
+/// at all.
+#[derive(Clone)]
+pub struct RedisStore {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) config: Arc<RedisBuilder>,
+    link: Link,
+    tag: String,
+    scripts: Scripts,
+    capability: Capability,
+    slots: RwLock<Vec<Arc<Slot>>>,
+    closed: AtomicBool,
+    failed_reads: AtomicU64,
+}
+
+/// What the store knows of one model.
+pub(crate) struct Slot {
+    pub(crate) schema: Arc<Schema>,
+    pub(crate) layout: Layout,
+    /// Held while the index is made or waited for.
+    building: tokio::sync::Mutex<()>,
+    /// The run of the server on which the index is known to hold every entry.
+    complete_on: Mutex<Option<String>>,
+    /// When the use of the index was last written down.
+    registered: Mutex<Option<Instant>>,
+    foreign: AtomicU64,
+}
+
+/// What was found under a key.
+pub(crate) enum Entry {
+    /// An entry of this model that is alive.
+    Own(Found),
+    /// Its version, where no more was asked for.
+    Version(u64),
+    /// Nothing, or what has expired.
+    Absent,
+    /// An entry of another version of the model, or by a codec that this build lacks.
+    Other,
+    /// Something that Larder did not write.
+    Foreign,
+}
+
+impl fmt::Debug for RedisStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisStore")
+            .field("config", &self.shared.config)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<RedisStore> for Arc<dyn CacheStore> {
+    fn from(store: RedisStore) -> Self {
+        Arc::new(store)
+    }
+}
+
+impl RedisStore {
+    /// Begins to put a store together, on the server at `redis://127.0.0.1:6379`.
+    pub fn builder() -> RedisBuilder {
+        RedisBuilder::default()
+    }
+
+    /// Connects to the server that a URL names; see [`RedisBuilder::from_url`].
+    ///
+    /// # Errors
+    /// `InvalidConfig` for a URL or a password that is wrong, `Unavailable` and `Timeout` if the
+    /// server cannot be reached.
+    pub async fn connect(url: &str) -> Result<Self> {
+        RedisBuilder::from_url(url)?.connect().await
+    }
+}
+
+impl RedisBuilder {
+    /// Connects, and checks what the server can do.
+    ///
+    /// # Errors
+    /// `InvalidConfig` for options that contradict each other, a password that is wrong, or a
+    /// server that does not speak the protocol; `Unavailable` and `Timeout` if it cannot be
+    /// reached.
+    pub async fn connect(self) -> Result<RedisStore> {
+        self.check()?;
+        let config = Arc::new(self);
+        let tag = layout::tag(&config.namespace);
+        let link = Link::new(Arc::clone(&config), tag.clone())?;
+        let session = link.session().await?;
+        let query = session.facts().query_refused.is_none();
+        let mut capability = Capability::objects_only(error::STORE);
+        capability.query = query;
+        capability.text = query;
+        capability.geo = query;
+        capability.geo_anywhere = query;
+        capability.aggregate = query;
+        capability.conditional_put = true;
+        capability.shared = true;
+        Ok(RedisStore {
+            shared: Arc::new(Shared {
+                config,
+                link,
+                tag,
+                scripts: Scripts::new(),
+                capability,
+                slots: RwLock::default(),
+                closed: AtomicBool::new(false),
+                failed_reads: AtomicU64::new(0),
+            }),
+        })
+    }
+}
+
+impl Shared {
+    /// How long the server may take for a query. It answers in part after that, and says so.
+    pub(crate) fn server_timeout(&self) -> Duration {
+        let (least, most) = (Duration::from_secs(10), Duration::from_secs(30));
+        self.config.query_timeout.clamp(least, most)
+    }
+
+    fn now(&self) -> Timestamp {
+        self.config.clock.now()
+    }
+
+    async fn session(&self) -> Result<Session> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(closed());
+        }
+        self.link.session().await
+    }
+
+    fn slot(&self, model: &Model) -> Result<Arc<Slot>> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(closed());
+        }
+        self.slots
+            .read()
+            .get(model.number() as usize)
+            .filter(|slot| Arc::ptr_eq(&slot.schema, model.schema()))
+            .cloned()
+            .ok_or_else(|| Error::internal("the model is of another store").with_store(error::STORE))
+    }
+
+    /// The arguments that every script begins with.
+    fn prepare(&self, script: &Script, slot: &Slot, id: &IdKey, now: Timestamp) -> Cmd {
+        let ahead = if self.config.injected_clock {
+            let real = SystemClock.now().as_millis();
+            real - now.as_millis() + FOREIGN_CLOCK_GRACE.as_millis() as i64
+        } else {
+            0
+        };
+        let mut call = script.call(&slot.layout.key(id));
+        call.arg(now.as_millis())
+            .arg(&slot.layout.fingerprint)
+            .arg(ahead);
+        call
+    }
+
+    /// Runs calls of one script; one answer each.
+    async fn scripts(
+        &self,
+        session: &Session,
+        script: &Script,
+        calls: Vec<Cmd>,
+    ) -> Result<Vec<Value>> {
+        let mut answers = Vec::with_capacity(calls.len());
+        let mut calls = calls.into_iter().peekable();
+        while calls.peek().is_some() {
+            let batch: Vec<Cmd> = calls.by_ref().take(BATCH).collect();
+            let missing = |answer: &Value| matches!(answer, Value::ServerError(cause) if error::is_no_script(cause));
+            // A batch brings the script along: of its calls none may run before an earlier one.
+            let mut found = if batch.len() > 1 {
+                self.loaded(session, script, &batch).await?
+            } else {
+                let found = self.piped(session, &batch).await?;
+                if found.iter().any(missing) {
+                    self.loaded(session, script, &batch).await?
+                } else {
+                    found
+                }
+            };
+            for answer in found.drain(..) {
+                match answer {
+                    Value::ServerError(cause) => return Err(error::of_server(&cause)),
+                    answer => answers.push(answer),
+                }
+            }
+        }
+        Ok(answers)
+    }
+
+    async fn piped(&self, session: &Session, commands: &[Cmd]) -> Result<Vec<Value>> {
+        let mut pipe = redis::pipe();
+        for command in commands {
+            pipe.add_command(command.clone());
+        }
+        session.run(self.config.timeout, &pipe).await
+    }
+
+    async fn loaded(
+        &self,
+        session: &Session,
+        script: &Script,
+        commands: &[Cmd],
+    ) -> Result<Vec<Value>> {
+        let mut pipe = redis::pipe();
+        pipe.add_command(script.load());
+        for command in commands {
+            pipe.add_command(command.clone());
+        }
+        let mut answers = session.run(self.config.timeout, &pipe).await?;
+        if !answers.is_empty() {
+            answers.remove(0);
+        }
+        Ok(answers)
+    }
+
+    fn lifetime(&self, lifetime: Lifetime, now: Timestamp) -> String {
+        match lifetime {
+            Lifetime::Keep => "keep".to_owned(),
+            Lifetime::For(time) => now.saturating_add(time).as_millis().to_string(),
+            Lifetime::Default => match self.config.ttl {
+                Some(time) => now.saturating_add(time).as_millis().to_string(),
+                None => "-".to_owned(),
+            },
+            Lifetime::Forever => "-".to_owned(),
+        }
+    }
+
+    async fn ensure_model(&self, schema: &Arc<Schema>) -> Result<Model> {
+        if self.closed.load(Ordering::Acquire) {
+            return Err(closed());
+        }
+        index::check(schema)?;
+        let (number, slot) = {
+            let mut slots = self.slots.write();
+            let known = slots
+                .iter()
+                .position(|slot| slot.schema.name() == schema.name());
+            let number = match known {
+                Some(number) => {
+                    let known = &slots[number].schema;
+                    if known.type_id() != schema.type_id()
+                        || known.fingerprint() != schema.fingerprint()
+                    {
+                        return Err(Error::invalid_model(format!(
+                            "the name is taken by the type {}; give one of the caches another name",
+                            known.type_name()
+                        ))
+                        .with_model(schema.name())
+                        .with_store(error::STORE));
+                    }
+                    number
+                }
+                None => {
+                    slots.push(Arc::new(Slot::new(&self.tag, schema)));
+                    slots.len() - 1
+                }
+            };
+            (number, Arc::clone(&slots[number]))
+        };
+        if self.capability.query {
+            let session = self.session().await?;
+            self.ready(&session, &slot).await?;
+            slot.register(self, &session).await?;
+            let unused = self.config.drop_unused_after;
+            index::drop_unused(&session, self.config.timeout, &slot.layout, unused).await?;
+        }
+        Ok(Model::new(Arc::clone(&slot.schema), number as u32))
+    }
+
+    /// Makes sure that the model's index is there, and says whether it holds every entry.
+    async fn ready(&self, session: &Session, slot: &Slot) -> Result<Progress> {
+        let run = &session.facts().id;
+        if slot.complete_on.lock().as_ref() == Some(run) {
+            return Ok(Progress::Complete);
+        }
+        let _building = slot.building.lock().await;
+        if slot.complete_on.lock().as_ref() == Some(run) {
+            return Ok(Progress::Complete);
+        }
+        let (deadline, patience) = (self.config.timeout, self.config.query_timeout);
+        let progress =
+            index::ensure(session, deadline, &slot.layout, &slot.schema, patience).await?;
+        if progress == Progress::Complete {
+            *slot.complete_on.lock() = Some(run.clone());
+        }
+        Ok(progress)
+    }
+
+    /// Asks the index, which is made anew if it is gone.
+    async fn ask<T>(
+        &self,
+        slot: &Slot,
+        operation: &str,
+        work: impl AsyncFn(&Search<'_>) -> Result<T, Failure>,
+    ) -> Result<(T, Progress)> {
+        if !self.capability.query {
+            let session = self.session().await?;
+            let refused = session.facts().query_refused.clone();
+            return Err(refused.unwrap_or_else(|| index::unsupported(operation)));
+        }
+        let mut made_anew = false;
+        loop {
+            let session = self.session().await?;
+            if let Some(refused) = &session.facts().query_refused {
+                return Err(refused.clone());
+            }
+            let mut progress = self.ready(&session, slot).await?;
+            if session.facts().cluster && self.is_moving(&session).await? {
+                progress = Progress::Scanning;
+            }
+            slot.register(self, &session).await?;
+            let search = Search {
+                shared: self,
+                session: &session,
+                slot,
+                now: self.now(),
+            };
+            match work(&search).await {
+                Ok(answer) => return Ok((answer, progress)),
+                Err(Failure::NoIndex(_)) if !made_anew => {
+                    made_anew = true;
+                    *slot.complete_on.lock() = None;
+                }
+                Err(Failure::NoIndex(error) | Failure::Other(error)) => return Err(error),
+            }
+        }
+    }
+
+    /// Whether the namespace's keys are on their way to another node of the cluster: then each
+    /// node has a part of the index.
+    async fn is_moving(&self, session: &Session) -> Result<bool> {
+        let mut pipe = redis::pipe();
+        // Of a key that is not there the node says where else it might be.
+        pipe.cmd("EXISTS").arg(format!("{}:!moving", self.tag));
+        let answers = session.run(self.config.timeout, &pipe).await?;
+        Ok(matches!(answers.first(), Some(Value::ServerError(_))))
+    }
+
+    async fn query(&self, slot: &Slot, query: &Query) -> Result<Answer> {
+        let (mut answer, progress) = self
+            .ask(slot, "query", async |search| search.query(query).await)
+            .await?;
+        if progress == Progress::Scanning {
+            answer.extent = Extent::Truncated(Truncation::Indexing);
+        }
+        Ok(answer)
+    }
+
+    async fn aggregate(&self, slot: &Slot, query: &AggregateQuery) -> Result<Aggregated> {
+        let (aggregated, progress) = self
+            .ask(slot, "aggregate", async |search| search.aggregate(query).await)
+            .await?;
+        complete(progress)?;
+        Ok(aggregated)
+    }
+
+    /// Removes what matches, in parts; each entry only if nobody has written it since it was
+    /// seen to match.
+    async fn remove_where(&self, slot: &Slot, expr: &Expr) -> Result<u64> {
+        let mut query = Query::new(expr.clone());
+        query.order = Order::Id;
+        query.limit = Some(REMOVED_AT_ONCE);
+        let mut removed = 0;
+        loop {
+            let (hits, progress) = self
+                .ask(slot, "remove_where", async |search| {
+                    search.hits(&query, Fetch::Versions).await
+                })
+                .await?;
+            complete(progress)?;
+            let removals: Vec<Removal> = hits
+                .rows
+                .iter()
+                .map(|hit| Removal {
+                    id: hit.place.id.clone(),
+                    if_version: Some(hit.version),
+                })
+                .collect();
+            let gone = self.remove_many(slot, &removals).await?;
+            let gone = gone.into_iter().filter(|gone| *gone).count();
+            removed += gone as u64;
+            if gone == 0 || hits.extent.is_exhausted() {
+                return Ok(removed);
+            }
+        }
+    }
+
+    async fn get_many(&self, slot: &Slot, ids: &[IdKey]) -> Result<Vec<Option<Found>>> {
+        let read = async {
+            let session = self.session().await?;
+            slot.get(self, &session, ids, self.now(), self.config.timeout)
+                .await
+        };
+        match read.await {
+            Err(error)
+                if self.config.reads == ReadPolicy::FailOpen
+                    && matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout) =>
+            {
+                self.failed_reads.fetch_add(1, Ordering::Relaxed);
+                Ok(vec![None; ids.len()])
+            }
+            read => read,
+        }
+    }
+
+    async fn put_many(&self, slot: &Slot, puts: Vec<Put>) -> Result<Vec<PutOutcome>> {
+        let codec = self.config.codec()?;
+        let now = self.now();
+        let mut calls = Vec::with_capacity(puts.len());
+        for put in &puts {
+            let body = put.object.encode(&*codec)?;
+            let mut call = self.prepare(&self.scripts.put, slot, &put.id, now);
+            match put.condition {
+                Condition::Always => call.arg("*"),
+                Condition::IfAbsent => call.arg("absent"),
+                Condition::IfPresent => call.arg("present"),
+                Condition::IfVersion(version) => call.arg(version),
+            };
+            call.arg(self.lifetime(put.lifetime, now));
+            match &put.tags {
+                Some(tags) => call.arg(format!("={}", layout::write_tags(tags))),
+                None => call.arg(""),
+            };
+            call.arg(codec.number()).arg(&body[..]);
+            for (name, value) in fields::write(&slot.schema, &put.document, &put.id) {
+                call.arg(name).arg(value);
+            }
+            calls.push(call);
+        }
+        if calls.is_empty() {
+            return Ok(Vec::new());
+        }
+        let session = self.session().await?;
+        slot.register(self, &session).await?;
+        self.scripts(&session, &self.scripts.put, calls)
+            .await?
+            .iter()
+            .map(outcome)
+            .collect()
+    }
+
+    async fn remove_many(&self, slot: &Slot, removals: &[Removal]) -> Result<Vec<bool>> {
+        let now = self.now();
+        let calls = removals.iter().map(|removal| {
+            let mut call = self.prepare(&self.scripts.remove, slot, &removal.id, now);
+            match removal.if_version {
+                Some(version) => call.arg(version),
+                None => call.arg(""),
+            };
+            call
+        });
+        self.tell(&self.scripts.remove, calls.collect()).await
+    }
+
+    async fn touch_many(
+        &self,
+        slot: &Slot,
+        ids: &[IdKey],
+        lifetime: Lifetime,
+    ) -> Result<Vec<bool>> {
+        let now = self.now();
+        let calls = ids.iter().map(|id| {
+            let mut call = self.prepare(&self.scripts.touch, slot, id, now);
+            call.arg(self.lifetime(lifetime, now));
+            call
+        });
+        self.tell(&self.scripts.touch, calls.collect()).await
+    }
+
+    /// Runs calls that answer yes or no.
+    async fn tell(&self, script: &Script, calls: Vec<Cmd>) -> Result<Vec<bool>> {
+        let session = self.session().await?;
+        let answers = self.scripts(&session, script, calls).await?;
+        Ok(answers
+            .iter()
+            .map(|answer| matches!(answer, Value::Int(1)))
+            .collect())
+    }
+
+    /// Does something with the keys of a model, some at a time. Keys that come or go meanwhile
+    /// may be seen or not; all others are seen.
+    async fn each_key(
+        &self,
+        session: &Session,
+        slot: &Slot,
+        mut work: impl AsyncFnMut(Vec<Vec<u8>>) -> Result<()>,
+    ) -> Result<()> {
+        let mut cursor: Vec<u8> = b"0".to_vec();
+        loop {
+            let mut scan = cmd("SCAN");
+            // Escaped names hold no sign of a pattern.
+            scan.arg(cursor)
+                .arg("MATCH")
+                .arg(format!("{}*", slot.layout.prefix))
+                .arg("COUNT")
+                .arg(1_000);
+            let answer = session.one(self.config.timeout, &scan).await?;
+            let Value::Array(mut parts) = answer else {
+                return Err(unexpected("SCAN"));
+            };
+            let (Some(Value::Array(keys)), Some(next)) = (parts.pop(), parts.pop()) else {
+                return Err(unexpected("SCAN"));
+            };
+            let keys: Vec<Vec<u8>> = keys.into_iter().filter_map(reply::into_bytes).collect();
+            if !keys.is_empty() {
+                work(keys).await?;
+            }
+            cursor = reply::into_bytes(next).ok_or_else(|| unexpected("SCAN"))?;
+            if cursor == b"0" {
+                return Ok(());
+            }
+        }
+    }
+
+    async fn clear(&self, slot: &Slot) -> Result<()> {
+        let session = self.session().await?;
+        self.each_key(&session, slot, async |keys| {
+            session
+                .one(self.config.timeout, cmd("UNLINK").arg(keys))
+                .await
+                .map(drop)
+        })
+        .await
+    }
+
+    async fn stats(&self, slot: &Slot) -> Result<StoreStats> {
+        let mut stats = StoreStats::default();
+        stats.foreign = slot.foreign.load(Ordering::Relaxed);
+        stats.failed_reads = self.failed_reads.load(Ordering::Relaxed);
+        let session = self.session().await?;
+        if !self.capability.query {
+            let now = self.now();
+            self.each_key(&session, slot, async |keys| {
+                let ids: Vec<IdKey> = keys.iter().filter_map(|key| slot.layout.id(key)).collect();
+                let found = slot.get(self, &session, &ids, now, self.config.timeout).await?;
+                stats.objects += found.iter().flatten().count() as u64;
+                Ok(())
+            })
+            .await?;
+            return Ok(stats);
+        }
+        let mut query = Query::new(Expr::All);
+        query.limit = Some(MEASURED);
+        query.total = true;
+        let (hits, _) = self
+            .ask(slot, "stats", async |search| {
+                search.hits(&query, Fetch::Ids).await
+            })
+            .await?;
+        stats.objects = hits.total.unwrap_or(hits.rows.len() as u64);
+        if let Some(info) = index::info(&session, self.config.timeout, &slot.layout).await? {
+            let number = |name| reply::get(&info, name).and_then(reply::float);
+            let megabytes = number("total_index_memory_sz_mb").unwrap_or(0.0);
+            stats.index_bytes = (megabytes * 1_048_576.0) as u64;
+            stats.indexing_failures = number("hash_indexing_failures").unwrap_or(0.0) as u64;
+        }
+        let mut pipe = redis::pipe();
+        for hit in &hits.rows {
+            let key = slot.layout.key(&hit.place.id);
+            pipe.cmd("MEMORY").arg("USAGE").arg(key);
+        }
+        if !pipe.is_empty() {
+            let sizes = session.run(self.config.timeout, &pipe).await?;
+            let sizes: Vec<u64> = sizes.iter().filter_map(reply::whole).collect();
+            let sum: u64 = sizes.iter().sum();
+            stats.bytes = sum * stats.objects / (sizes.len() as u64).max(1);
+        }
+        stats.bytes += stats.index_bytes;
+        Ok(stats)
+    }
+}
+
+impl Slot {
+    fn new(tag: &str, schema: &Arc<Schema>) -> Self {
+        Self {
+            layout: Layout::new(tag, schema),
+            schema: Arc::clone(schema),
+            building: tokio::sync::Mutex::default(),
+            complete_on: Mutex::default(),
+            registered: Mutex::default(),
+            foreign: AtomicU64::new(0),
+        }
+    }
+
+    /// Writes down that the index is in use, now and then.
+    async fn register(&self, shared: &Shared, session: &Session) -> Result<()> {
+        if !shared.capability.query {
+            return Ok(());
+        }
+        let every = index::REGISTER_EVERY.min(shared.config.drop_unused_after / 4);
+        let due = self
+            .registered
+            .lock()
+            .is_none_or(|last| last.elapsed() >= every);
+        if due {
+            *self.registered.lock() = Some(Instant::now());
+            session
+                .one(shared.config.timeout, &index::register(&self.layout))
+                .await?;
+        }
+        Ok(())
+    }
+
+    /// Reads entries by id.
+    pub(crate) async fn get(
+        &self,
+        shared: &Shared,
+        session: &Session,
+        ids: &[IdKey],
+        now: Timestamp,
+        deadline: Duration,
+    ) -> Result<Vec<Option<Found>>> {
+        let mut found = Vec::with_capacity(ids.len());
+        let mut foreign = Vec::new();
+        for ids in ids.chunks(BATCH) {
+            let mut pipe = redis::pipe();
+            for id in ids {
+                pipe.cmd("HMGET").arg(self.layout.key(id)).arg(HEADER).arg(BODY);
+            }
+            let answers = session.run(deadline, &pipe).await?;
+            for (id, answer) in ids.iter().zip(answers) {
+                let entry = match answer {
+                    Value::Array(mut parts) => {
+                        let body = parts.pop();
+                        self.entry(shared, parts.pop().unwrap_or_default(), body, now)
+                    }
+                    // Another kind of value than a hash.
+                    Value::ServerError(cause) if cause.code() == "WRONGTYPE" => Entry::Foreign,
+                    Value::ServerError(cause) => return Err(error::of_server(&cause)),
+                    _ => return Err(unexpected("HMGET")),
+                };
+                if matches!(entry, Entry::Foreign) {
+                    foreign.push(shared.prepare(&shared.scripts.heal, self, id, now));
+                }
+                found.push(match entry {
+                    Entry::Own(found) => Some(found),
+                    _ => None,
+                });
+            }
+        }
+        if !foreign.is_empty() {
+            let healed = shared
+                .scripts(session, &shared.scripts.heal, foreign)
+                .await?;
+            let healed = healed.iter().filter(|answer| matches!(answer, Value::Int(1)));
+            self.foreign.fetch_add(healed.count() as u64, Ordering::Relaxed);
+        }
+        Ok(found)
+    }
+
+    /// What an entry is, by its header, and with its object if that is given.
+    pub(crate) fn entry(
+        &self,
+        shared: &Shared,
+        header: Value,
+        body: Option<Value>,
+        now: Timestamp,
+    ) -> Entry {
+        let header = match (&header, &body) {
+            (Value::Nil, None | Some(Value::Nil)) => return Entry::Absent,
+            (header, _) => reply::bytes(header).unwrap_or_default(),
+        };
+        let header: Header = match Header::read(header, &self.layout.fingerprint) {
+            Reading::Own(header) => header,
+            Reading::Other => return Entry::Other,
+            Reading::Foreign => return Entry::Foreign,
+        };
+        if header.expires_at.is_some_and(|at| at <= now) {
+            return Entry::Absent;
+        }
+        let Some(body) = body else {
+            return Entry::Version(header.version);
+        };
+        let (Some(body), Some(codec)) = (reply::into_bytes(body), shared.codec(header.codec)) else {
+            return Entry::Other;
+        };
+        Entry::Own(Found {
+            object: Stored::Encoded(body.into(), codec),
+            version: header.version,
+            expires_at: header.expires_at,
+            tags: header.tags,
+        })
+    }
+}
+
+impl Shared {
+    /// The codec of a number, if this build has it.
+    fn codec(&self, number: u8) -> Option<Arc<dyn Codec>> {
+        match self.config.codec() {
+            Ok(codec) if codec.number() == number => Some(codec),
+            _ => codec::by_number(number),
+        }
+    }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the store was closed; open a new one").with_store(error::STORE)
+}
+
+fn complete(progress: Progress) -> Result<()> {
+    match progress {
+        Progress::Complete => Ok(()),
+        Progress::Scanning => Err(Error::new(
+            ErrorKind::Incomplete,
+            "the server is still building the index; ask again later",
+        )
+        .with_store(error::STORE)),
+    }
+}
+
+fn outcome(answer: &Value) -> Result<PutOutcome> {
+    let Value::Array(parts) = answer else {
+        return Err(unexpected("a write"));
+    };
+    // A refusal because nothing is there ends at what would be the version.
+    let version = parts.get(1).and_then(reply::whole);
+    match (parts.first(), version) {
+        (Some(Value::Int(1)), Some(version)) => Ok(PutOutcome::Stored(version)),
+        (Some(Value::Int(0)), there) => Ok(PutOutcome::Refused(there)),
+        _ => Err(unexpected("a write")),
+    }
+}
+
+macro_rules! operation {
+    ($self:ident, $model:ident, $name:literal, |$slot:ident| $work:expr) => {
+        Box::pin(async move {
+            let $slot = $self.shared.slot($model)?;
+            let $slot = &*$slot;
+            let answer: Result<_> = $work.await;
+            answer.map_err(|error| {
+                error
+                    .with_operation($name)
+                    .with_store(error::STORE)
+                    .with_model($slot.schema.name())
+            })
+        })
+    };
+}
+
+#[deny(clippy::missing_trait_methods)]
+impl CacheStore for RedisStore {
+    fn capability(&self) -> &Capability {
+        &self.shared.capability
+    }
+
+    fn ensure_model<'a>(&'a self, schema: &'a Arc<Schema>) -> BoxFuture<'a, Result<Model>> {
+        Box::pin(async move {
+            self.shared.ensure_model(schema).await.map_err(|error| {
+                error
+                    .with_operation("ensure_model")
+                    .with_store(error::STORE)
+                    .with_model(schema.name())
+            })
+        })
+    }
+
+    fn probe(&self, _: &Model, _: &IdKey) -> Probe {
+        Probe::Unknown
+    }
+
+    fn get_many<'a>(
+        &'a self,
+        model: &'a Model,
+        ids: &'a [IdKey],
+    ) -> BoxFuture<'a, Result<Vec<Option<Found>>>> {
+        operation!(self, model, "get", |slot| self.shared.get_many(slot, ids))
+    }
+
+    fn put_many<'a>(
+        &'a self,
+        model: &'a Model,
+        puts: Vec<Put>,
+    ) -> BoxFuture<'a, Result<Vec<PutOutcome>>> {
+        operation!(self, model, "put", |slot| self.shared.put_many(slot, puts))
+    }
+
+    fn remove_many<'a>(
+        &'a self,
+        model: &'a Model,
+        removals: &'a [Removal],
+    ) -> BoxFuture<'a, Result<Vec<bool>>> {
+        operation!(self, model, "remove", |slot| self
+            .shared
+            .remove_many(slot, removals))
+    }
+
+    fn touch_many<'a>(
+        &'a self,
+        model: &'a Model,
+        ids: &'a [IdKey],
+        lifetime: Lifetime,
+    ) -> BoxFuture<'a, Result<Vec<bool>>> {
+        operation!(self, model, "touch", |slot| self
+            .shared
+            .touch_many(slot, ids, lifetime))
+    }
+
+    fn query<'a>(&'a self, model: &'a Model, query: &'a Query) -> BoxFuture<'a, Result<Answer>> {
+        operation!(self, model, "query", |slot| self.shared.query(slot, query))
+    }
+
+    fn aggregate<'a>(
+        &'a self,
+        model: &'a Model,
+        query: &'a AggregateQuery,
+    ) -> BoxFuture<'a, Result<Aggregated>> {
+        operation!(self, model, "aggregate", |slot| self
+            .shared
+            .aggregate(slot, query))
+    }
+
+    fn remove_where<'a>(&'a self, model: &'a Model, expr: &'a Expr) -> BoxFuture<'a, Result<u64>> {
+        operation!(self, model, "remove_where", |slot| self
+            .shared
+            .remove_where(slot, expr))
+    }
+
+    fn clear<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<()>> {
+        operation!(self, model, "clear", |slot| self.shared.clear(slot))
+    }
+
+    fn stats<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<StoreStats>> {
+        operation!(self, model, "stats", |slot| self.shared.stats(slot))
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            self.shared.closed.store(true, Ordering::Release);
+            self.shared.link.close();
+            Ok(())
+        })
+    }
+}
