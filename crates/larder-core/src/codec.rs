@@ -2,13 +2,17 @@
 //!
 //! The embedded store keeps live objects and uses none.
 //!
-//! Of those here, [`Json`] and [`MessagePack`] write the names of fields and read any type that
-//! serde can describe. [`Bincode`] and [`Postcard`] write values alone, which is small and quick,
+//! Of those here, `Json` and `MessagePack` write the names of fields and read any type that
+//! serde can describe. `Bincode` and `Postcard` write values alone, which is small and quick,
 //! and cannot read back what asks the bytes for its own shape: `#[serde(untagged)]`,
-//! `#[serde(tag = "..")]`, `#[serde(flatten)]`, a field left out by `skip_serializing_if`, and
-//! `rust_decimal::Decimal` unless `rust_decimal` has its feature `serde-with-str`. Some of these
-//! fail only when read, which is a miss; [`Stats`](crate::Stats) counts such misses and says why
-//! the last one failed, and [`round_trip`] finds them in a test.
+//! `#[serde(tag = "..")]`, `#[serde(flatten)]`, a field left out by `skip_serializing_if`, a
+//! `serde_json::Value`. Some of these fail only when read, which is a miss;
+//! [`Stats`](crate::Stats) counts such misses and says why the last one failed, and [`round_trip`]
+//! finds them in a test.
+//!
+//! `rust_decimal::Decimal` is one of them, unless `rust_decimal` has its feature `serde-str`, or
+//! `serde-with-str` and the field `#[serde(with = "rust_decimal::serde::str")]` (`str_option`
+//! if it is an `Option`).
 //!
 //! Bytes need not be trusted: none makes a codec panic, or reserve memory out of all proportion to
 //! their number. Only a type that contains itself can be nested by them deeper than the stack
@@ -309,7 +313,7 @@ impl Codec for Json {
 /// Structs are written as maps with the names of their fields, not as bare lists of values. It
 /// takes the room of the names, and in exchange a field can be added (with `#[serde(default)]`),
 /// moved or left out without making unreadable what is stored, and other programs see what is
-/// what. Where size matters more, [`Postcard`] is smaller than MessagePack without names would be.
+/// what. Where size matters more than that, take a codec without names.
 ///
 /// It tells `Some(None)` and `Some(())` from `None` no more than JSON does, and nests at most 128
 /// deep when read, as JSON does.

@@ -85,8 +85,9 @@ use crate::input::Input;
 ///   `Option` of one, become the model's, named `address.city`.
 /// - `rename = "x"`: the field's name in the schema.
 /// - `ignore_case`: upper and lower case are one in exact conditions, sorts and facets.
-/// - `scale = 2`: how many digits behind the point of a decimal are kept, exactly; up to 18. For
-///   stores that keep bytes, give `rust_decimal` its feature `serde-with-str`.
+/// - `scale = 2`: how many digits behind the point of a decimal are kept, exactly; up to 18. Where
+///   a store keeps bytes, the field may want `#[serde(with = "rust_decimal::serde::str")]`: see
+///   `larder::codec`.
 /// - `skip`: the field is neither copied from a source nor part of the patch.
 ///
 /// A field is *declared*, that is, has a handle and a place in the schema, if it has `index`,

@@ -6,9 +6,10 @@
 //! # Features
 //! - `derive`, `embedded`: the macros, and the store on moka and tantivy; both are on by default.
 //! - `chrono`, `time`, `uuid`, `decimal`: fields of these crates' types; the last is `rust_decimal`.
-//!   Where a store keeps bytes, its decimals are read back from `bincode` and `postcard` only if
-//!   `rust_decimal` has its own feature `serde-with-str`; with plain `serde` each is written and
-//!   none is read, so every `get` is a miss ([`Stats::last_undecodable`] says why).
+//!   With its plain feature `serde`, decimals are written by `bincode` and `postcard` and not read
+//!   back, so that every `get` from a store that keeps bytes is a miss
+//!   ([`Stats::last_undecodable`] says why). Give `rust_decimal` its feature `serde-str`, or
+//!   `serde-with-str` and the field `#[serde(with = "rust_decimal::serde::str")]`.
 //! - `bincode`, `postcard`, `json`, `messagepack`: the codecs of stores that keep bytes; see
 //!   [`codec`] for what each is good for and what it cannot read. The embedded store needs none.
 
