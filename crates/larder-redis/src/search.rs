@@ -141,7 +141,7 @@ impl Search<'_> {
         }
         command
             .arg("TIMEOUT")
-            .arg(self.shared.server_timeout().as_millis() as u64)
+            .arg(self.shared.config.server_timeout().as_millis() as u64)
             .arg("DIALECT")
             .arg(2);
         command

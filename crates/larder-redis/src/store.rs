@@ -161,12 +161,6 @@ impl RedisBuilder {
 }
 
 impl Shared {
-    /// How long the server may take for a query. It answers in part after that, and says so.
-    pub(crate) fn server_timeout(&self) -> Duration {
-        let (least, most) = (Duration::from_secs(10), Duration::from_secs(30));
-        self.config.query_timeout.clamp(least, most)
-    }
-
     fn now(&self) -> Timestamp {
         self.config.clock.now()
     }
@@ -455,7 +449,7 @@ impl Shared {
     }
 
     async fn put_many(&self, slot: &Slot, puts: Vec<Put>) -> Result<Vec<PutOutcome>> {
-        let codec = self.config.codec()?;
+        let codec = self.config.codec_or_default()?;
         let now = self.now();
         let mut calls = Vec::with_capacity(puts.len());
         for put in &puts {
@@ -737,7 +731,7 @@ impl Slot {
 impl Shared {
     /// The codec of a number, if this build has it.
     fn codec(&self, number: u8) -> Option<Arc<dyn Codec>> {
-        match self.config.codec() {
+        match self.config.codec_or_default() {
             Ok(codec) if codec.number() == number => Some(codec),
             _ => codec::by_number(number),
         }

@@ -12,6 +12,8 @@ mod encoded;
 mod limited;
 mod reference;
 pub mod rules;
+#[cfg(feature = "server")]
+pub mod server;
 mod watchdog;
 
 pub use clock::ManualClock;
