@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use larder::{Capability, EmbeddedStore, Store};
+use larder_testkit::server::{Kind, offline, shared};
 use larder_testkit::{Backend, EncodedStore, LimitedStore, ReferenceStore, Setup, conformance};
 
 /// What is expected of the reference: all there is.
@@ -60,7 +61,50 @@ fn limited(setup: Setup, expected: Capability) -> Backend {
     Backend::new(store, expected)
 }
 
+/// All that the embedded store can do but what takes live objects.
+async fn redis(setup: Setup) -> Backend {
+    searching(Kind::RedisSearch, setup).await
+}
+
+async fn valkey(setup: Setup) -> Backend {
+    searching(Kind::Valkey, setup).await
+}
+
+async fn searching(kind: Kind, setup: Setup) -> Backend {
+    let mut expected = Capability::complete("redis");
+    expected.authoritative_probe = false;
+    expected.live_objects = false;
+    expected.shared = true;
+    on_server(kind, setup, expected).await
+}
+
+/// Redis without search: objects by id, written on condition.
+async fn redis_without_search(setup: Setup) -> Backend {
+    let mut expected = Capability::objects_only("redis");
+    expected.conditional_put = true;
+    expected.shared = true;
+    on_server(Kind::Plain, setup, expected).await
+}
+
+#[expect(clippy::expect_used, reason = "a test")]
+async fn on_server(kind: Kind, setup: Setup, expected: Capability) -> Backend {
+    if offline(&setup.namespace) {
+        return Backend::left_out();
+    }
+    // The server may have been there before us, and be there after us.
+    let namespace = format!("{}-{}-{:?}", setup.namespace, std::process::id(), std::time::UNIX_EPOCH.elapsed());
+    let store = larder::redis::RedisBuilder::from_url(&shared(kind).url())
+        .expect("a URL")
+        .namespace(namespace)
+        .clock(setup.clock)
+        .connect();
+    Backend::new(store.await.expect("a server"), expected)
+}
+
 conformance!(reference);
+conformance!(redis);
+conformance!(valkey);
+conformance!(redis_without_search);
 conformance!(embedded_indexing_each_write);
 conformance!(embedded_indexing_late);
 conformance!(encoded);

@@ -2,8 +2,7 @@
 //! index RediSearch's, one multiplexed connection that heals itself.
 
 mod config;
-mod link;
-mod server;
+mod store;
 
 mod layout;
 
@@ -17,11 +16,13 @@ mod query;
 
 mod search;
 
+mod link;
+
+mod server;
+
 mod reply;
 
 mod error;
-
-mod store;
 
 pub use config::{ReadPolicy, RedisBuilder};
 pub use store::RedisStore;

@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use larder_core::aggregate::{AggregateQuery, Aggregated, Aggregator};
 use larder_core::expr::Expr;
-use larder_core::query::{Answer, Order, Place, Projection, Query, Row, SortKey};
+use larder_core::query::{Order, Place, Query, SortKey};
+use larder_core::store::Found;
 use larder_core::{
-    Document, Error, ErrorKind, Extent, FieldSpec, IdKey, Timestamp, Total, Truncation, Value,
+    Document, Error, ErrorKind, Extent, FieldSpec, IdKey, Timestamp, Truncation, Value,
 };
 use redis::{Cmd, cmd};
 
@@ -67,7 +68,7 @@ pub(crate) enum Fetch {
 pub(crate) struct Hit {
     pub(crate) place: Place,
     pub(crate) version: u64,
-    found: Option<larder_core::store::Found>,
+    pub(crate) found: Option<Found>,
 }
 
 /// The rows of a page, how many match in all, and whether there are more behind them.
@@ -88,24 +89,6 @@ impl Hits {
 }
 
 impl Search<'_> {
-    /// Answers a query.
-    pub(crate) async fn query(&self, query: &Query) -> Result<Answer> {
-        let fetch = match query.projection {
-            Projection::Ids => Fetch::Ids,
-            _ => Fetch::Objects,
-        };
-        let hits = self.hits(query, fetch).await?;
-        let row = |hit: Hit| Row {
-            place: hit.place,
-            found: hit.found,
-        };
-        Ok(Answer {
-            rows: hits.rows.into_iter().map(row).collect(),
-            total: hits.total.filter(|_| query.total).map(Total::Exact),
-            extent: hits.extent,
-        })
-    }
-
     /// The rows of a query.
     pub(crate) async fn hits(&self, query: &Query, fetch: Fetch) -> Result<Hits> {
         let Some(compiled) = self.compile(&query.expr) else {
@@ -510,7 +493,7 @@ impl Search<'_> {
                         .arg("COUNT")
                         .arg(BATCH);
                 }
-                None => return Err(Failure::Other(unexpected("FT.CURSOR")),
+                None => return Err(unexpected("FT.CURSOR").into()),
             }
         }
         Ok(self.extent(seen >= max, true))

@@ -8,13 +8,14 @@ use std::time::{Duration, Instant};
 use larder_core::aggregate::{AggregateQuery, Aggregated};
 use larder_core::codec::{self, Codec};
 use larder_core::expr::Expr;
-use larder_core::query::{Answer, Order, Query};
+use larder_core::query::{Answer, Order, Projection, Query, Row};
 use larder_core::store::{
     BoxFuture, CacheStore, Capability, Condition, Found, Lifetime, Model, Probe, Put, PutOutcome,
     Removal, StoreStats, Stored,
 };
 use larder_core::{
-    Clock, Error, ErrorKind, Extent, IdKey, Result, Schema, SystemClock, Timestamp, Truncation,
+    Clock, Error, ErrorKind, Extent, IdKey, Result, Schema, SystemClock, Timestamp, Total,
+    Truncation,
 };
 use parking_lot::{Mutex, RwLock};
 use redis::{Cmd, Value, cmd};
@@ -27,7 +28,7 @@ use crate::layout::{self, BODY, HEADER, Header, Layout, Reading};
 use crate::link::{Link, Session};
 use crate::reply::{self, unexpected};
 use crate::script::{Script, Scripts};
-use crate::search::{Failure, Fetch, Search};
+use crate::search::{Failure, Fetch, Hit, Hits, Search};
 
 /// How many commands go out at once.
 const BATCH: usize = 512;
@@ -331,42 +332,48 @@ impl Shared {
         Ok(progress)
     }
 
-    /// Asks the index, which is made anew if it is gone.
-    async fn ask<T>(
+    /// What every question to the index begins with: the connection, and whether the index
+    /// holds every entry.
+    async fn begin(&self, slot: &Slot, operation: &str) -> Result<(Session, Progress)> {
+        let session = self.session().await?;
+        if let Some(refused) = &session.facts().query_refused {
+            return Err(refused.clone());
+        }
+        if !self.capability.query {
+            // A server with search has come where there was none: what was said stays said.
+            return Err(index::unsupported(operation));
+        }
+        let mut progress = self.ready(&session, slot).await?;
+        if session.facts().cluster && self.is_moving(&session).await? {
+            progress = Progress::Scanning;
+        }
+        slot.register(self, &session).await?;
+        Ok((session, progress))
+    }
+
+    fn search<'a>(&'a self, session: &'a Session, slot: &'a Slot) -> Search<'a> {
+        Search {
+            shared: self,
+            session,
+            slot,
+            now: self.now(),
+        }
+    }
+
+    /// The rows of a query.
+    async fn hits(
         &self,
         slot: &Slot,
         operation: &str,
-        work: impl AsyncFn(&Search<'_>) -> Result<T, Failure>,
-    ) -> Result<(T, Progress)> {
-        if !self.capability.query {
-            let session = self.session().await?;
-            let refused = session.facts().query_refused.clone();
-            return Err(refused.unwrap_or_else(|| index::unsupported(operation)));
-        }
+        query: &Query,
+        fetch: Fetch,
+    ) -> Result<(Hits, Progress)> {
         let mut made_anew = false;
         loop {
-            let session = self.session().await?;
-            if let Some(refused) = &session.facts().query_refused {
-                return Err(refused.clone());
-            }
-            let mut progress = self.ready(&session, slot).await?;
-            if session.facts().cluster && self.is_moving(&session).await? {
-                progress = Progress::Scanning;
-            }
-            slot.register(self, &session).await?;
-            let search = Search {
-                shared: self,
-                session: &session,
-                slot,
-                now: self.now(),
-            };
-            match work(&search).await {
-                Ok(answer) => return Ok((answer, progress)),
-                Err(Failure::NoIndex(_)) if !made_anew => {
-                    made_anew = true;
-                    *slot.complete_on.lock() = None;
-                }
-                Err(Failure::NoIndex(error) | Failure::Other(error)) => return Err(error),
+            let (session, progress) = self.begin(slot, operation).await?;
+            match self.search(&session, slot).hits(query, fetch).await {
+                Ok(hits) => return Ok((hits, progress)),
+                Err(failure) => slot.again(failure, &mut made_anew)?,
             }
         }
     }
@@ -382,21 +389,38 @@ impl Shared {
     }
 
     async fn query(&self, slot: &Slot, query: &Query) -> Result<Answer> {
-        let (mut answer, progress) = self
-            .ask(slot, "query", async |search| search.query(query).await)
-            .await?;
-        if progress == Progress::Scanning {
-            answer.extent = Extent::Truncated(Truncation::Indexing);
-        }
-        Ok(answer)
+        let fetch = match query.projection {
+            Projection::Ids => Fetch::Ids,
+            _ => Fetch::Objects,
+        };
+        let (hits, progress) = self.hits(slot, "query", query, fetch).await?;
+        let row = |hit: Hit| Row {
+            place: hit.place,
+            found: hit.found,
+        };
+        Ok(Answer {
+            rows: hits.rows.into_iter().map(row).collect(),
+            total: hits.total.filter(|_| query.total).map(|total| match progress {
+                Progress::Complete => Total::Exact(total),
+                Progress::Scanning => Total::AtLeast(total),
+            }),
+            extent: match progress {
+                Progress::Complete => hits.extent,
+                Progress::Scanning => Extent::Truncated(Truncation::Indexing),
+            },
+        })
     }
 
     async fn aggregate(&self, slot: &Slot, query: &AggregateQuery) -> Result<Aggregated> {
-        let (aggregated, progress) = self
-            .ask(slot, "aggregate", async |search| search.aggregate(query).await)
-            .await?;
-        complete(progress)?;
-        Ok(aggregated)
+        let mut made_anew = false;
+        loop {
+            let (session, progress) = self.begin(slot, "aggregate").await?;
+            complete(progress)?;
+            match self.search(&session, slot).aggregate(query).await {
+                Ok(aggregated) => return Ok(aggregated),
+                Err(failure) => slot.again(failure, &mut made_anew)?,
+            }
+        }
     }
 
     /// Removes what matches, in parts; each entry only if nobody has written it since it was
@@ -408,9 +432,7 @@ impl Shared {
         let mut removed = 0;
         loop {
             let (hits, progress) = self
-                .ask(slot, "remove_where", async |search| {
-                    search.hits(&query, Fetch::Versions).await
-                })
+                .hits(slot, "remove_where", &query, Fetch::Versions)
                 .await?;
             complete(progress)?;
             let removals: Vec<Removal> = hits
@@ -522,50 +544,48 @@ impl Shared {
             .collect())
     }
 
-    /// Does something with the keys of a model, some at a time. Keys that come or go meanwhile
-    /// may be seen or not; all others are seen.
-    async fn each_key(
+    /// The next keys of a model; `None` behind the last. Keys that come or go meanwhile may be
+    /// seen or not; all others are seen.
+    async fn keys(
         &self,
         session: &Session,
         slot: &Slot,
-        mut work: impl AsyncFnMut(Vec<Vec<u8>>) -> Result<()>,
-    ) -> Result<()> {
-        let mut cursor: Vec<u8> = b"0".to_vec();
-        loop {
-            let mut scan = cmd("SCAN");
-            // Escaped names hold no sign of a pattern.
-            scan.arg(cursor)
-                .arg("MATCH")
-                .arg(format!("{}*", slot.layout.prefix))
-                .arg("COUNT")
-                .arg(1_000);
-            let answer = session.one(self.config.timeout, &scan).await?;
-            let Value::Array(mut parts) = answer else {
-                return Err(unexpected("SCAN"));
-            };
-            let (Some(Value::Array(keys)), Some(next)) = (parts.pop(), parts.pop()) else {
-                return Err(unexpected("SCAN"));
-            };
-            let keys: Vec<Vec<u8>> = keys.into_iter().filter_map(reply::into_bytes).collect();
-            if !keys.is_empty() {
-                work(keys).await?;
-            }
-            cursor = reply::into_bytes(next).ok_or_else(|| unexpected("SCAN"))?;
-            if cursor == b"0" {
-                return Ok(());
-            }
+        cursor: &mut Option<Vec<u8>>,
+    ) -> Result<Option<Vec<Vec<u8>>>> {
+        let begin = cursor.is_none();
+        let from = cursor.take().unwrap_or_else(|| b"0".to_vec());
+        if from == b"0" && !begin {
+            return Ok(None);
         }
+        let mut scan = cmd("SCAN");
+        // Escaped names hold no sign of a pattern.
+        scan.arg(from)
+            .arg("MATCH")
+            .arg(format!("{}*", slot.layout.prefix))
+            .arg("COUNT")
+            .arg(1_000);
+        let answer = session.one(self.config.timeout, &scan).await?;
+        let Value::Array(mut parts) = answer else {
+            return Err(unexpected("SCAN"));
+        };
+        let (Some(Value::Array(keys)), Some(next)) = (parts.pop(), parts.pop()) else {
+            return Err(unexpected("SCAN"));
+        };
+        *cursor = Some(reply::into_bytes(next).ok_or_else(|| unexpected("SCAN"))?);
+        Ok(Some(keys.into_iter().filter_map(reply::into_bytes).collect()))
     }
 
     async fn clear(&self, slot: &Slot) -> Result<()> {
         let session = self.session().await?;
-        self.each_key(&session, slot, async |keys| {
-            session
-                .one(self.config.timeout, cmd("UNLINK").arg(keys))
-                .await
-                .map(drop)
-        })
-        .await
+        let mut cursor = None;
+        while let Some(keys) = self.keys(&session, slot, &mut cursor).await? {
+            if !keys.is_empty() {
+                session
+                    .one(self.config.timeout, cmd("UNLINK").arg(keys))
+                    .await?;
+            }
+        }
+        Ok(())
     }
 
     async fn stats(&self, slot: &Slot) -> Result<StoreStats> {
@@ -575,23 +595,20 @@ impl Shared {
         let session = self.session().await?;
         if !self.capability.query {
             let now = self.now();
-            self.each_key(&session, slot, async |keys| {
+            let mut cursor = None;
+            while let Some(keys) = self.keys(&session, slot, &mut cursor).await? {
                 let ids: Vec<IdKey> = keys.iter().filter_map(|key| slot.layout.id(key)).collect();
-                let found = slot.get(self, &session, &ids, now, self.config.timeout).await?;
+                let found = slot
+                    .get(self, &session, &ids, now, self.config.timeout)
+                    .await?;
                 stats.objects += found.iter().flatten().count() as u64;
-                Ok(())
-            })
-            .await?;
+            }
             return Ok(stats);
         }
         let mut query = Query::new(Expr::All);
         query.limit = Some(MEASURED);
         query.total = true;
-        let (hits, _) = self
-            .ask(slot, "stats", async |search| {
-                search.hits(&query, Fetch::Ids).await
-            })
-            .await?;
+        let (hits, _) = self.hits(slot, "stats", &query, Fetch::Ids).await?;
         stats.objects = hits.total.unwrap_or(hits.rows.len() as u64);
         if let Some(info) = index::info(&session, self.config.timeout, &slot.layout).await? {
             let number = |name| reply::get(&info, name).and_then(reply::float);
@@ -624,6 +641,18 @@ impl Slot {
             complete_on: Mutex::default(),
             registered: Mutex::default(),
             foreign: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether to ask once more: if the index was gone, and that for the first time.
+    fn again(&self, failure: Failure, made_anew: &mut bool) -> Result<()> {
+        match failure {
+            Failure::NoIndex(_) if !*made_anew => {
+                *made_anew = true;
+                *self.complete_on.lock() = None;
+                Ok(())
+            }
+            Failure::NoIndex(error) | Failure::Other(error) => Err(error),
         }
     }
 

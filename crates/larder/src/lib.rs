@@ -32,6 +32,10 @@ pub use larder_derive::{CacheFields, CacheModel, CacheValue};
 pub use larder_embedded as embedded;
 #[cfg(feature = "embedded")]
 pub use larder_embedded::EmbeddedStore;
+#[cfg(feature = "redis")]
+pub use larder_redis as redis;
+#[cfg(feature = "redis")]
+pub use larder_redis::RedisStore;
 
 /// The README's program has to compile.
 #[cfg(all(doctest, feature = "derive", feature = "embedded"))]

@@ -193,7 +193,7 @@ fn passes(defect: Defect, rule: Rule) -> bool {
         .build()
         .unwrap();
     let clock = ManualClock::default();
-    let harness = Harness::new(broken(defect, &clock), clock);
+    let harness = Harness::new(broken(defect, &clock), clock).expect("a store");
     catch_unwind(AssertUnwindSafe(|| runtime.block_on(rule(harness)))).is_ok()
 }
 
