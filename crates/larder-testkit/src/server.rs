@@ -38,7 +38,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -49,17 +49,20 @@ pub use resp::{Connection, Reply};
 pub use tls::Tls;
 
 use guarded::Guarded;
-use program::Program;
+use program::{Loading, Program};
 use resp::Address;
 use tls::Clients;
 
 /// How long a reply may take before [`Server::command`] gives up.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// How often, and how far apart, we look whether something has come about. A server tells nobody
-/// that it is ready: one can but ask. Together a minute, for machines that do much else.
-const LOOKS: u32 = 3_000;
+/// How long, and how often, we look whether something has come about. A server tells nobody that
+/// it is ready: one can but ask. A minute is for machines that do much else.
+const LOOKING: Duration = Duration::from_secs(60);
 const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
+/// How long a reply may take while we look.
+const GLANCE: Duration = Duration::from_secs(1);
 
 /// How many ports are tried where others keep taking the one just chosen.
 const PORTS_TRIED: u32 = 5;
@@ -99,7 +102,7 @@ fn is_offline() -> bool {
 }
 
 /// The server of a kind that all tests of this process share. It is started by the first who
-/// asks, and is gone when the process is.
+/// asks, and is gone when the process is. Whoever disturbs it disturbs them all.
 ///
 /// For [`Kind::RedisSearch`] it is the one at `LARDER_TEST_REDIS_URL` where that is set. Such a
 /// server is used as it is: it cannot be killed, and others may use it, so keep to a namespace.
@@ -246,7 +249,8 @@ impl Builder {
         }
         let program = match &self.program {
             Some(program) => program.clone(),
-            None => Program::of(self.kind)?,
+            None if self.search.is_empty() => Program::of(self.kind, Loading::AsItDoes)?,
+            None => Program::of(self.kind, Loading::ByUs)?,
         };
         let mut tries = 0;
         loop {
@@ -551,15 +555,17 @@ impl Server {
 
     fn look_until(&self, command: &[&str], wanted: &str) -> Result<(), String> {
         let mut last = String::new();
-        for _ in 0..LOOKS {
-            last = match self.connect().and_then(|mut to| to.command(command)) {
+        for () in looks() {
+            let reply = self
+                .connect_within(GLANCE)
+                .and_then(|mut to| to.command(command));
+            last = match reply {
                 Ok(reply) => reply.text(),
                 Err(error) => error.to_string(),
             };
             if last.contains(wanted) {
                 return Ok(());
             }
-            std::thread::sleep(BETWEEN_LOOKS);
         }
         let command = command.join(" ");
         let log = self.log();
@@ -584,12 +590,12 @@ impl Server {
     /// If it is not ours, or does not start.
     pub fn restart(&self) {
         self.ours();
-        for _ in 0..LOOKS {
+        for () in looks() {
             self.kill();
             match self.boot() {
                 Ok(()) => return,
                 // A client's own end can hold the port for a moment.
-                Err(Failure::PortTaken(_)) => std::thread::sleep(BETWEEN_LOOKS),
+                Err(Failure::PortTaken(_)) => {}
                 Err(failure) => panic!("it did not start again: {failure}"),
             }
         }
@@ -728,7 +734,7 @@ impl Server {
             running.push(tls.front(self.port, socket, &own.dir, &log)?);
         }
         let mut last = String::new();
-        for _ in 0..LOOKS {
+        for () in looks() {
             if !running.iter_mut().all(Guarded::lives) {
                 running.clear();
                 let said = said();
@@ -748,7 +754,6 @@ impl Server {
                 Ok(false) => last = "another server answers on its port".to_owned(),
                 Err(error) => last = error.to_string(),
             }
-            std::thread::sleep(BETWEEN_LOOKS);
         }
         running.clear();
         Err(Failure::Other(format!(
@@ -759,7 +764,7 @@ impl Server {
 
     /// Whether the server that answers is this process, and ready.
     fn is_process(&self, process: u32) -> io::Result<bool> {
-        let mut connection = self.connect()?;
+        let mut connection = self.connect_within(GLANCE)?;
         let pong = connection.command(&["PING"])?;
         if pong != Reply::Status("PONG".to_owned()) {
             return Err(io::Error::other(pong.text()));
@@ -803,6 +808,15 @@ fn probe(program: &Program) -> Result<(String, bool), String> {
         return Err(format!("version {version:?} is older than 7"));
     }
     Ok((version, server.has_search()))
+}
+
+/// One element now and one a little after each, until it has been long enough.
+fn looks() -> impl Iterator<Item = ()> {
+    let begun = Instant::now();
+    std::iter::once(()).chain(std::iter::from_fn(move || {
+        std::thread::sleep(BETWEEN_LOOKS);
+        (begun.elapsed() < LOOKING).then_some(())
+    }))
 }
 
 fn tail(log: &str) -> String {

@@ -65,16 +65,29 @@ pub(super) struct Program {
     pub(super) others: Vec<PathBuf>,
 }
 
+/// Who loads the module of search.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Loading {
+    /// Whoever does: a program with search of its own will do.
+    AsItDoes,
+    /// Our configuration, since the module has arguments.
+    ByUs,
+}
+
 impl Program {
     /// The program of a kind: found on `PATH` if there is one that will do, else fetched.
-    pub(super) fn of(kind: Kind) -> Result<Self, String> {
+    pub(super) fn of(kind: Kind, loading: Loading) -> Result<Self, String> {
         let search = match kind {
             Kind::RedisSearch => true,
             Kind::Plain => false,
             Kind::Valkey => return Ok(fetched()?.loaded_by("valkey-server")),
         };
         match on_path() {
-            Some((program, has_search)) if *has_search == search => Ok(program.clone()),
+            Some((program, has_search))
+                if *has_search == search && loading == Loading::AsItDoes =>
+            {
+                Ok(program.clone())
+            }
             _ if search => Ok(fetched()?.loaded_by("redis-server")),
             _ => Ok(fetched()?.bare("redis-server")),
         }
