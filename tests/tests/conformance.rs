@@ -92,7 +92,12 @@ async fn on_server(kind: Kind, setup: Setup, expected: Capability) -> Backend {
         return Backend::left_out();
     }
     // The server may have been there before us, and be there after us.
-    let namespace = format!("{}-{}-{:?}", setup.namespace, std::process::id(), std::time::UNIX_EPOCH.elapsed());
+    let namespace = format!(
+        "{}-{}-{:?}",
+        setup.namespace,
+        std::process::id(),
+        std::time::UNIX_EPOCH.elapsed()
+    );
     let store = larder::redis::RedisBuilder::from_url(&shared(kind).url())
         .expect("a URL")
         .namespace(namespace)

@@ -99,7 +99,10 @@ fn unframe(tag: &[u8]) -> Option<Vec<u8>> {
     let mut bytes = inner.iter();
     while let Some(&byte) = bytes.next() {
         if byte == 4 {
-            let (high, low) = (bytes.next()?.checked_sub(0x0e)?, bytes.next()?.checked_sub(0x0e)?);
+            let (high, low) = (
+                bytes.next()?.checked_sub(0x0e)?,
+                bytes.next()?.checked_sub(0x0e)?,
+            );
             out.push((high << 4) | low);
         } else {
             out.push(byte);
@@ -199,7 +202,11 @@ pub(crate) fn from_ordered(spec: &FieldSpec, bytes: &[u8]) -> Option<Value> {
 }
 
 fn from_float_bits(bits: u64) -> f64 {
-    f64::from_bits(if bits & SIGN == 0 { !bits } else { bits & !SIGN })
+    f64::from_bits(if bits & SIGN == 0 {
+        !bits
+    } else {
+        bits & !SIGN
+    })
 }
 
 /// An id as bytes of its order.
@@ -216,11 +223,13 @@ pub(crate) fn ordered_id(id: &IdKey) -> String {
 fn reversed(id: &str) -> String {
     let mut out: String = id
         .bytes()
-        .map(|digit| char::from(match digit {
-            b'0'..=b'5' => b'f' - (digit - b'0'),
-            b'6'..=b'9' => b'9' - (digit - b'6'),
-            _ => b'5' - (digit - b'a'),
-        }))
+        .map(|digit| {
+            char::from(match digit {
+                b'0'..=b'5' => b'f' - (digit - b'0'),
+                b'6'..=b'9' => b'9' - (digit - b'6'),
+                _ => b'5' - (digit - b'a'),
+            })
+        })
         .collect();
     // Behind every digit: so a longer id comes before the shorter one that it begins with.
     out.push('g');
@@ -302,7 +311,11 @@ pub(crate) fn write(schema: &Schema, document: &Document, id: &IdKey) -> Fields 
         }
         if spec.sort {
             let value = data.values.one();
-            let key = SortBytes { spec, value, id: &id };
+            let key = SortBytes {
+                spec,
+                value,
+                id: &id,
+            };
             put('a', sort_bytes(&key, false));
             put('d', sort_bytes(&key, true));
         }

@@ -27,7 +27,13 @@ type Attribute = (String, &'static [&'static str]);
 const TAG: &[&str] = &["TAG", "SEPARATOR", "\u{1f}", "CASESENSITIVE"];
 /// Kept for sorting and not searched. The server wants the options in this order.
 const SORTED: &[&str] = &[
-    "TAG", "SEPARATOR", "\u{1f}", "CASESENSITIVE", "SORTABLE", "UNF", "NOINDEX",
+    "TAG",
+    "SEPARATOR",
+    "\u{1f}",
+    "CASESENSITIVE",
+    "SORTABLE",
+    "UNF",
+    "NOINDEX",
 ];
 const NUMERIC: &[&str] = &["NUMERIC"];
 const COORDINATE: &[&str] = &["NUMERIC", "SORTABLE", "NOINDEX"];
@@ -56,7 +62,10 @@ fn attributes(schema: &Schema) -> Vec<Attribute> {
             Exact::Tag => add('g', TAG),
             Exact::Number => {
                 add('n', NUMERIC);
-                if matches!(spec.kind, Kind::I64 | Kind::U64 | Kind::Instant | Kind::Decimal) {
+                if matches!(
+                    spec.kind,
+                    Kind::I64 | Kind::U64 | Kind::Instant | Kind::Decimal
+                ) {
                     add('r', NUMERIC);
                 }
             }
@@ -131,7 +140,9 @@ pub(crate) async fn ensure(
                 .with_store("redis"));
             }
             Some(_) => {
-                session.one(deadline, cmd("FT.DROPINDEX").arg(&layout.index)).await?;
+                session
+                    .one(deadline, cmd("FT.DROPINDEX").arg(&layout.index))
+                    .await?;
             }
             None => make(session, deadline, layout, schema).await?,
         }
@@ -141,10 +152,17 @@ pub(crate) async fn ensure(
         .unwrap_or(Ok(Progress::Scanning))
 }
 
-async fn make(session: &Session, deadline: Duration, layout: &Layout, schema: &Schema) -> Result<()> {
+async fn make(
+    session: &Session,
+    deadline: Duration,
+    layout: &Layout,
+    schema: &Schema,
+) -> Result<()> {
     let mut pipe = redis::pipe();
     pipe.add_command(create(layout, schema));
-    pipe.cmd("FT.ALIASUPDATE").arg(&layout.alias).arg(&layout.index);
+    pipe.cmd("FT.ALIASUPDATE")
+        .arg(&layout.alias)
+        .arg(&layout.index);
     let answers = session.run(deadline, &pipe).await?;
     match answers.first() {
         Some(Value::ServerError(cause))
@@ -189,7 +207,9 @@ pub(crate) async fn info(
 /// How far the index is by what [`info`] tells.
 pub(crate) fn progress(info: &Value) -> Progress {
     let is = |name: &str, wanted: f64| {
-        reply::get(info, name).and_then(reply::float).is_some_and(|found| found == wanted)
+        reply::get(info, name)
+            .and_then(reply::float)
+            .is_some_and(|found| found == wanted)
     };
     if is("indexing", 0.0) && is("percent_indexed", 1.0) {
         Progress::Complete
@@ -224,7 +244,10 @@ fn seconds() -> u64 {
 /// The command that writes down that the index is in use.
 pub(crate) fn register(layout: &Layout) -> Cmd {
     let mut register = cmd("ZADD");
-    register.arg(&layout.register).arg(seconds()).arg(&layout.index);
+    register
+        .arg(&layout.register)
+        .arg(seconds())
+        .arg(&layout.index);
     register
 }
 
@@ -238,13 +261,20 @@ pub(crate) async fn drop_unused(
 ) -> Result<()> {
     let since = seconds().saturating_sub(unused.as_secs());
     let mut range = cmd("ZRANGEBYSCORE");
-    range.arg(&layout.register).arg("-inf").arg(format!("({since}"));
+    range
+        .arg(&layout.register)
+        .arg("-inf")
+        .arg(format!("({since}"));
     let Value::Array(names) = session.one(deadline, &range).await? else {
         return Ok(());
     };
     let own = layout.index.as_bytes();
     let mut pipe = redis::pipe();
-    for name in names.iter().filter_map(reply::bytes).filter(|name| *name != own) {
+    for name in names
+        .iter()
+        .filter_map(reply::bytes)
+        .filter(|name| *name != own)
+    {
         pipe.cmd("FT.DROPINDEX").arg(name);
         pipe.cmd("ZREM").arg(&layout.register).arg(name);
     }

@@ -158,7 +158,14 @@ pub(crate) fn write_tags(tags: &Tags) -> String {
 fn read_tags(text: &str) -> Option<Tags> {
     let tags: Option<Vec<String>> = text
         .split_terminator(',')
-        .map(|tag| Some(percent_decode(tag.as_bytes()).decode_utf8().ok()?.into_owned()))
+        .map(|tag| {
+            Some(
+                percent_decode(tag.as_bytes())
+                    .decode_utf8()
+                    .ok()?
+                    .into_owned(),
+            )
+        })
         .collect();
     Some(Tags::new(tags?))
 }
@@ -174,13 +181,20 @@ mod tests {
 
     #[test]
     fn no_two_names_share_keys() {
-        let names = ["a", "a:b", "a}", "{a}", "a%", "%3A", "a b", "ä", "a:", ":a", "b"];
+        let names = [
+            "a", "a:b", "a}", "{a}", "a%", "%3A", "a b", "ä", "a:", ":a", "b",
+        ];
         let mut seen = std::collections::HashMap::new();
         for namespace in names {
             for model in names {
                 let layout = layout(namespace, model);
                 let own = (namespace, model);
-                for name in [&layout.prefix, &layout.index, &layout.alias, &layout.register] {
+                for name in [
+                    &layout.prefix,
+                    &layout.index,
+                    &layout.alias,
+                    &layout.register,
+                ] {
                     assert_eq!(seen.insert(name.clone(), own), None, "{own:?}: {name}");
                 }
                 for (name, other) in &seen {
@@ -196,7 +210,12 @@ mod tests {
     #[test]
     fn a_key_gives_its_id_back() {
         let layout = layout("a", "b");
-        for bytes in [&b"\0\xff%:{}*"[..], b"", b"plain", &[0, 0, 0, 0, 0, 0, 0, 42]] {
+        for bytes in [
+            &b"\0\xff%:{}*"[..],
+            b"",
+            b"plain",
+            &[0, 0, 0, 0, 0, 0, 0, 42],
+        ] {
             let id = IdKey::from_bytes(bytes);
             assert_eq!(layout.id(layout.key(&id).as_bytes()), Some(id));
         }
@@ -215,10 +234,19 @@ mod tests {
                 expires_at: None,
                 tags,
             };
-            assert_eq!(Header::read(header.as_bytes(), "00"), Reading::Own(expected));
+            assert_eq!(
+                Header::read(header.as_bytes(), "00"),
+                Reading::Own(expected)
+            );
             assert_eq!(Header::read(header.as_bytes(), "01"), Reading::Other);
         }
-        for foreign in ["", "L1", "L2 1 00 7 5 - ", "L1 1 00 x 5 - ", "L1 999 00 7 5 - "] {
+        for foreign in [
+            "",
+            "L1",
+            "L2 1 00 7 5 - ",
+            "L1 1 00 x 5 - ",
+            "L1 999 00 7 5 - ",
+        ] {
             assert_eq!(Header::read(foreign.as_bytes(), "00"), Reading::Foreign);
         }
     }

@@ -8,18 +8,20 @@
 //!
 //! User text goes into parameters, or in an alphabet without signs of the query language.
 
-use std::fmt::Write as _;
 use std::ops::Bound;
 
 use larder_core::expr::{Circle, Expr, Leaf};
 use larder_core::glob::{Glob, GlobPart};
 use larder_core::{GeoPoint, Schema, Timestamp, Value};
 
-use crate::fields::{self, EXACT, END, Exact};
+use crate::fields::{self, END, EXACT, Exact};
 use crate::layout::{EXPIRY, NIL};
 
 /// The most stars of a pattern that the server is given: it tries the ways to spread them.
 const MAX_STARS: usize = 4;
+/// The most alternatives, one of them a complement, that the server gets right: from 21 on it goes
+/// through them another way (`UNION_ITERATOR_HEAP`) and loses count of the complements.
+const MAX_ALTERNATIVES: usize = 16;
 /// The most literals that one part of a filter may become by distribution, and a whole one.
 const MAX_PART: usize = 256;
 const MAX_LITERALS: usize = 8_192;
@@ -63,10 +65,10 @@ pub(crate) fn compile(
     let text = match settle(node) {
         Node::Nothing => return None,
         Node::All => alive,
-        node => match disjuncts(&node) {
-            Some(ands) => write_disjuncts(&ands, &alive),
+        node => match disjuncts(&node).and_then(|ands| write_disjuncts(&ands, &alive)) {
+            Some(text) => text,
             None => {
-                // Too large to be put in the one shape that is answered right.
+                // Too large to be put in a shape that is answered right.
                 compiler.exact = false;
                 alive
             }
@@ -96,11 +98,21 @@ enum Node {
 struct Literal {
     text: String,
     negated: bool,
+    /// How many alternatives the text lists.
+    alternatives: usize,
 }
 
 impl Node {
     fn literal(text: String, negated: bool) -> Self {
-        Self::Literal(Literal { text, negated })
+        Self::alternatives(text, negated, 1)
+    }
+
+    fn alternatives(text: String, negated: bool, alternatives: usize) -> Self {
+        Self::Literal(Literal {
+            text,
+            negated,
+            alternatives,
+        })
     }
 }
 
@@ -122,9 +134,12 @@ impl Compiler<'_> {
             Expr::And(children) => {
                 Node::And(children.iter().map(|child| self.node(child, top)).collect())
             }
-            Expr::Or(children) => {
-                Node::Or(children.iter().map(|child| self.node(child, false)).collect())
-            }
+            Expr::Or(children) => Node::Or(
+                children
+                    .iter()
+                    .map(|child| self.node(child, false))
+                    .collect(),
+            ),
             Expr::Literal { leaf, negated } => self.leaf(leaf, *negated, top && !negated),
         }
     }
@@ -407,7 +422,7 @@ fn equal_numbers(field: u16, values: &[Value], negated: bool) -> Node {
             texts => format!("({})", texts.join(" ")),
         })
         .collect();
-    Node::literal(parts.join(" | "), negated)
+    Node::alternatives(parts.join(" | "), negated, parts.len())
 }
 
 /// An interval of a field as literals that all have to hold, each of them alternatives.
@@ -488,7 +503,9 @@ fn around(field: u16, circle: &Circle) -> String {
         return lats;
     }
     // How far the circle reaches along its widest parallel.
-    let reach = (angle.to_radians().sin() / lat.to_radians().cos()).asin().to_degrees();
+    let reach = (angle.to_radians().sin() / lat.to_radians().cos())
+        .asin()
+        .to_degrees();
     if !reach.is_finite() || reach + SLACK >= 180.0 {
         return lats;
     }
@@ -613,27 +630,49 @@ fn clauses(node: &Node) -> Option<Conjunct> {
     })
 }
 
-fn write_disjuncts(ands: &[Conjunct], alive: &str) -> String {
-    let mut text = String::new();
-    for and in ands {
-        if !text.is_empty() {
-            text.push_str(" | ");
-        }
-        text.push('(');
-        for clause in and {
-            text.push('(');
-            for (place, literal) in clause.iter().enumerate() {
-                if place > 0 {
-                    text.push_str(" | ");
-                }
-                let sign = if literal.negated { "-" } else { "" };
-                // Writing to a string cannot fail.
-                let _ = write!(text, "{sign}({})", literal.text);
-            }
-            text.push_str(") ");
-        }
-        text.push_str(alive);
-        text.push(')');
+/// The text of disjuncts; `None` if they are too many.
+fn write_disjuncts(ands: &[Conjunct], alive: &str) -> Option<String> {
+    let conjuncts: Vec<String> = ands
+        .iter()
+        .map(|and| and.iter().map(write_clause).collect::<Vec<_>>().join(" "))
+        .collect();
+    if conjuncts.len() <= MAX_ALTERNATIVES {
+        let each = conjuncts.iter().map(|and| format!("({and} {alive})"));
+        return Some(each.collect::<Vec<_>>().join(" | "));
     }
-    text
+    if ands
+        .iter()
+        .flatten()
+        .flatten()
+        .any(|literal| literal.negated)
+    {
+        return None;
+    }
+    // Without complements the condition of expiry may stand outside.
+    let each = conjuncts.iter().map(|and| format!("({and})"));
+    let each = each.collect::<Vec<_>>().join(" | ");
+    Some(format!("(({each}) {alive})"))
+}
+
+fn write_clause(clause: &Clause) -> String {
+    let (negated, plain): (Vec<&Literal>, Vec<&Literal>) =
+        clause.iter().partition(|literal| literal.negated);
+    let join = |literals: &[&Literal], sign: &str, between: &str| {
+        let each = literals
+            .iter()
+            .map(|literal| format!("{sign}({})", literal.text));
+        each.collect::<Vec<_>>().join(between)
+    };
+    let plains: usize = plain.iter().map(|literal| literal.alternatives).sum();
+    if negated.is_empty() || negated.len() + plains <= MAX_ALTERNATIVES {
+        let mut parts = vec![join(&plain, "", " | "), join(&negated, "-", " | ")];
+        parts.retain(|part| !part.is_empty());
+        return format!("({})", parts.join(" | "));
+    }
+    // That not all of the complemented hold while none of the others does.
+    let mut parts = vec![join(&negated, "", " ")];
+    if !plain.is_empty() {
+        parts.push(format!("-({})", join(&plain, "", " | ")));
+    }
+    format!("(-({}))", parts.join(" "))
 }

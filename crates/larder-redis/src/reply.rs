@@ -5,7 +5,8 @@ use redis::Value;
 
 /// An answer of another form than the server's documentation has it.
 pub(crate) fn unexpected(what: &str) -> Error {
-    Error::internal(format!("the server's answer to {what} has an unknown form")).with_store("redis")
+    Error::internal(format!("the server's answer to {what} has an unknown form"))
+        .with_store("redis")
 }
 
 /// The bytes of a string, if this is one.

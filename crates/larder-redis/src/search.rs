@@ -27,6 +27,8 @@ use crate::store::{Entry, Shared, Slot};
 
 /// From how many expansions of a pattern on the server finds all that there can be.
 const ALL_TERMS: u64 = 100_000_000;
+/// The largest number that the server takes as the count of a `LIMIT`.
+const MOST_ROWS: u64 = i32::MAX as u64;
 /// How many rows come at once where all are looked at.
 const BATCH: usize = 1_000;
 /// What the server calls the key of a row.
@@ -139,6 +141,11 @@ impl Search<'_> {
         command
     }
 
+    /// The most rows of one aggregation.
+    fn most_rows(&self) -> u64 {
+        self.session.facts().max_aggregate_results.min(MOST_ROWS)
+    }
+
     fn deadline(&self) -> Duration {
         self.shared.config.query_timeout
     }
@@ -162,7 +169,10 @@ impl Search<'_> {
     /// By `FT.SEARCH`, in one round trip.
     async fn search(&self, compiled: &Compiled, query: &Query, fetch: Fetch) -> Result<Hits> {
         let max = self.session.facts().max_search_results as usize;
-        let limit = query.limit.unwrap_or(usize::MAX).min(max.saturating_sub(query.offset));
+        let limit = query
+            .limit
+            .unwrap_or(usize::MAX)
+            .min(max.saturating_sub(query.offset));
         let mut command = self.begin("FT.SEARCH", compiled);
         let key = query.keys().first().copied();
         let mut wanted = Vec::new();
@@ -182,7 +192,11 @@ impl Search<'_> {
             Order::Id => command.arg("SORTBY").arg(ID).arg("ASC"),
             Order::Keys(keys) => command
                 .arg("SORTBY")
-                .arg(keys.first().copied().map_or_else(|| ID.to_owned(), sort_field))
+                .arg(
+                    keys.first()
+                        .copied()
+                        .map_or_else(|| ID.to_owned(), sort_field),
+                )
                 .arg(direction(key.is_some_and(|key| key.descending))),
         };
         // Asked for no rows, the server wants no offset either.
@@ -225,7 +239,10 @@ impl Search<'_> {
         Ok(Hits {
             rows: hits,
             total: Some(total),
-            extent: self.extent(total > seen, query.limit.is_none_or(|wanted| wanted > limit)),
+            extent: self.extent(
+                total > seen,
+                query.limit.is_none_or(|wanted| wanted > limit),
+            ),
         })
     }
 
@@ -261,7 +278,7 @@ impl Search<'_> {
 
     /// By `FT.AGGREGATE`: rows sorted and cut there, then their entries by key.
     async fn aggregated(&self, compiled: &Compiled, query: &Query, fetch: Fetch) -> Result<Hits> {
-        let max = self.session.facts().max_aggregate_results as usize;
+        let max = self.most_rows() as usize;
         let limit = query
             .limit
             .unwrap_or(usize::MAX)
@@ -375,7 +392,10 @@ impl Search<'_> {
         for (field, descending) in by {
             command.arg(field).arg(direction(descending));
         }
-        command.arg("LIMIT").arg(query.offset).arg(limit.saturating_add(1));
+        command
+            .arg("LIMIT")
+            .arg(query.offset)
+            .arg(limit.saturating_add(1));
         Ok(self.finish(command, compiled))
     }
 
@@ -384,7 +404,15 @@ impl Search<'_> {
     fn behind(&self, keys: &[SortKey], place: &Place) -> Result<Vec<u8>> {
         let id = fields::ordered_id(&place.id);
         let compare = |field: &str, sign: &str, wanted: &[u8]| {
-            [b"@", field.as_bytes(), sign.as_bytes(), b"\"", wanted, b"\""].concat()
+            [
+                b"@",
+                field.as_bytes(),
+                sign.as_bytes(),
+                b"\"",
+                wanted,
+                b"\"",
+            ]
+            .concat()
         };
         let sign = |key: &SortKey| if key.descending { "<" } else { ">" };
         let value = |at: usize| place.keys.get(at).and_then(Option::as_ref);
@@ -438,7 +466,7 @@ impl Search<'_> {
         mut keep: impl FnMut(IdKey, &Document, u64) -> Result<()>,
     ) -> Result<Extent> {
         let schema = &self.slot.schema;
-        let max = self.session.facts().max_aggregate_results;
+        let max = self.most_rows();
         let mut loads = vec![KEY.to_owned()];
         loads.extend(fields::readable(schema));
         if versions {
@@ -558,13 +586,18 @@ impl Search<'_> {
             let extent = self
                 .scan(&compiled, &query.expr, false, |_, document, _| {
                     let values = |field: u16| document.field(field).values.as_slice().to_vec();
-                    add(&mut aggregator, group, columns.iter().copied().map(values), 1);
+                    add(
+                        &mut aggregator,
+                        group,
+                        columns.iter().copied().map(values),
+                        1,
+                    );
                     Ok(())
                 })
                 .await?;
             return match extent {
                 Extent::Exhausted => Ok(aggregator.finish()),
-                Extent::Truncated(_) => Err(incomplete(self.session.facts().max_aggregate_results).into()),
+                Extent::Truncated(_) => Err(incomplete(self.most_rows()).into()),
             };
         }
         if columns.is_empty() {
@@ -603,7 +636,7 @@ impl Search<'_> {
         distinct.dedup();
         applies.sort();
         applies.dedup();
-        let max = self.session.facts().max_aggregate_results;
+        let max = self.most_rows();
         let mut command = self.begin("FT.AGGREGATE", &compiled);
         load(&mut command, &compiled, loads);
         for (expression, name) in applies {

@@ -182,7 +182,9 @@ impl Shared {
             .get(model.number() as usize)
             .filter(|slot| Arc::ptr_eq(&slot.schema, model.schema()))
             .cloned()
-            .ok_or_else(|| Error::internal("the model is of another store").with_store(error::STORE))
+            .ok_or_else(|| {
+                Error::internal("the model is of another store").with_store(error::STORE)
+            })
     }
 
     /// The arguments that every script begins with.
@@ -400,10 +402,13 @@ impl Shared {
         };
         Ok(Answer {
             rows: hits.rows.into_iter().map(row).collect(),
-            total: hits.total.filter(|_| query.total).map(|total| match progress {
-                Progress::Complete => Total::Exact(total),
-                Progress::Scanning => Total::AtLeast(total),
-            }),
+            total: hits
+                .total
+                .filter(|_| query.total)
+                .map(|total| match progress {
+                    Progress::Complete => Total::Exact(total),
+                    Progress::Scanning => Total::AtLeast(total),
+                }),
             extent: match progress {
                 Progress::Complete => hits.extent,
                 Progress::Scanning => Extent::Truncated(Truncation::Indexing),
@@ -572,7 +577,9 @@ impl Shared {
             return Err(unexpected("SCAN"));
         };
         *cursor = Some(reply::into_bytes(next).ok_or_else(|| unexpected("SCAN"))?);
-        Ok(Some(keys.into_iter().filter_map(reply::into_bytes).collect()))
+        Ok(Some(
+            keys.into_iter().filter_map(reply::into_bytes).collect(),
+        ))
     }
 
     async fn clear(&self, slot: &Slot) -> Result<()> {
@@ -689,7 +696,10 @@ impl Slot {
         for ids in ids.chunks(BATCH) {
             let mut pipe = redis::pipe();
             for id in ids {
-                pipe.cmd("HMGET").arg(self.layout.key(id)).arg(HEADER).arg(BODY);
+                pipe.cmd("HMGET")
+                    .arg(self.layout.key(id))
+                    .arg(HEADER)
+                    .arg(BODY);
             }
             let answers = session.run(deadline, &pipe).await?;
             for (id, answer) in ids.iter().zip(answers) {
@@ -716,8 +726,11 @@ impl Slot {
             let healed = shared
                 .scripts(session, &shared.scripts.heal, foreign)
                 .await?;
-            let healed = healed.iter().filter(|answer| matches!(answer, Value::Int(1)));
-            self.foreign.fetch_add(healed.count() as u64, Ordering::Relaxed);
+            let healed = healed
+                .iter()
+                .filter(|answer| matches!(answer, Value::Int(1)));
+            self.foreign
+                .fetch_add(healed.count() as u64, Ordering::Relaxed);
         }
         Ok(found)
     }
@@ -745,7 +758,8 @@ impl Slot {
         let Some(body) = body else {
             return Entry::Version(header.version);
         };
-        let (Some(body), Some(codec)) = (reply::into_bytes(body), shared.codec(header.codec)) else {
+        let (Some(body), Some(codec)) = (reply::into_bytes(body), shared.codec(header.codec))
+        else {
             return Entry::Other;
         };
         Entry::Own(Found {
