@@ -42,6 +42,8 @@ const TEXT: &[&str] = &["TEXT", "NOSTEM"];
 /// The attributes that the index of a schema has.
 fn attributes(schema: &Schema) -> Vec<Attribute> {
     let mut attributes: Vec<Attribute> = vec![
+        // A hash without any indexed field would not be in the index at all.
+        (FINGERPRINT.to_owned(), TAG),
         (NIL.to_owned(), TAG),
         (EXPIRY.to_owned(), NUMERIC),
         (ID.to_owned(), SORTED),

@@ -574,20 +574,31 @@ fn disjuncts(node: &Node) -> Option<Vec<Conjunct>> {
                     Some(clauses) => vec![clauses],
                     None => disjuncts(child)?,
                 };
-                let mut product = Vec::with_capacity(ands.len() * factors.len());
-                for and in &ands {
-                    for factor in &factors {
-                        product.push(and.iter().chain(factor).cloned().collect());
-                    }
+                ands = product(ands, factors);
+                if ands.len() > 1 {
+                    check(&ands)?;
                 }
-                ands = product;
-                check(&ands)?;
             }
             ands
         }
     };
     check(&ands)?;
     Some(ands)
+}
+
+/// Each of the one with each of the other.
+fn product<T: Clone>(mut left: Vec<Vec<T>>, mut right: Vec<Vec<T>>) -> Vec<Vec<T>> {
+    if let ([left_one], [right_one]) = (&mut *left, &mut *right) {
+        left_one.append(right_one);
+        return left;
+    }
+    let mut product = Vec::with_capacity(left.len() * right.len());
+    for left in &left {
+        for right in &right {
+            product.push(left.iter().chain(right).cloned().collect());
+        }
+    }
+    product
 }
 
 fn check(ands: &[Conjunct]) -> Option<()> {
@@ -609,23 +620,15 @@ fn clauses(node: &Node) -> Option<Conjunct> {
             all
         }
         Node::Or(children) => {
-            let mut product: Conjunct = vec![Vec::new()];
+            let mut all: Conjunct = vec![Vec::new()];
             for child in children {
-                let factors = clauses(child)?;
-                let mut next = Vec::with_capacity(product.len() * factors.len());
-                for clause in &product {
-                    for factor in &factors {
-                        next.push(clause.iter().chain(factor).cloned().collect());
-                    }
-                }
-                product = next;
-                let literals: usize = product.iter().map(Vec::len).sum();
+                all = product(all, clauses(child)?);
                 // A list of alternatives as such may be as long as it is.
-                if product.len() > 1 && literals > MAX_PART {
+                if all.len() > 1 && all.iter().map(Vec::len).sum::<usize>() > MAX_PART {
                     return None;
                 }
             }
-            product
+            all
         }
     })
 }
