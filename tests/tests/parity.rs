@@ -14,8 +14,12 @@ mod typed;
 
 use std::sync::Arc;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use larder::redis::RedisBuilder;
 use larder::{EmbeddedStore, Store};
 use larder_testkit::generate::Dice;
+use larder_testkit::server::{Kind, Server, offline, shared};
 use larder_testkit::{ManualClock, ReferenceStore};
 
 /// A store that is compared.
@@ -24,28 +28,72 @@ struct Contender {
     store: Store,
     /// Takes what is pending into the index, where there is such a thing.
     flush: Option<EmbeddedStore>,
+    /// The server that it is on, and the tag of its namespace.
+    server: Option<(&'static Server, String)>,
+}
+
+impl Contender {
+    /// Closes the store and leaves nothing on its server.
+    async fn close(&self) {
+        self.store.close().await.unwrap();
+        let Some((server, tag)) = &self.server else {
+            return;
+        };
+        for index in server.command(&["FT._LIST"]).elements() {
+            let index = index.text();
+            if index.starts_with(tag.as_str()) {
+                server.command(&["FT.DROPINDEX", &index, "DD"]);
+            }
+        }
+    }
 }
 
 /// Fresh stores that show the time of `clock`: the reference, and all that have to agree with
 /// it. A further store is one more entry.
-fn contenders(clock: &ManualClock, flush_at: usize) -> Vec<Contender> {
+async fn contenders(clock: &ManualClock, flush_at: usize) -> Vec<Contender> {
     let embedded = EmbeddedStore::builder()
         .clock(clock.clone())
         .flush_at(flush_at)
         .build()
         .unwrap();
-    vec![
+    let mut contenders = vec![
         Contender {
             name: "reference",
             store: Arc::new(ReferenceStore::new(clock.clone())),
             flush: None,
+            server: None,
         },
         Contender {
             name: "embedded",
             store: Arc::new(embedded.clone()),
             flush: Some(embedded),
+            server: None,
         },
-    ]
+    ];
+    if !is_offline() {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let namespace = format!("parity-{}-{number}", std::process::id());
+        let server = shared(Kind::RedisSearch);
+        let store = RedisBuilder::from_url(&server.url())
+            .unwrap()
+            .namespace(&namespace)
+            .clock(clock.clone())
+            .connect();
+        contenders.push(Contender {
+            name: "redis",
+            store: store.await.unwrap().into(),
+            flush: None,
+            server: Some((server, format!("{{{namespace}}}"))),
+        });
+    }
+    contenders
+}
+
+/// Whether Redis is left out, which is said once.
+fn is_offline() -> bool {
+    static OFFLINE: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
+    *OFFLINE.get_or_init(|| offline("the Redis store in the comparison with the reference"))
 }
 
 /// After how many pending writes an index takes them in.
@@ -113,7 +161,12 @@ async fn every_store_answers_what_the_reference_answers() {
         ..
     } = tally;
     println!("worlds: {worlds}, answers that held something: {telling}");
-    println!("cases: {cases}, differences: {differences}");
+    let stores = if is_offline() {
+        "reference embedded"
+    } else {
+        "reference embedded redis"
+    };
+    println!("cases: {cases}, stores: {stores}, differences: {differences}");
     assert_eq!(differences, 0);
     // A replay of a few cases may be of any kind.
     assert!(

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use larder::{
-    Condition, Document, Filter, IdKey, Lifetime, PutOutcome, Schema, Tags, Total, Value,
+    Condition, Document, Error, Filter, IdKey, Lifetime, PutOutcome, Schema, Tags, Total, Value,
 };
 use larder_core::aggregate::Aggregated;
 use larder_core::codec;
@@ -124,7 +124,7 @@ pub(crate) async fn world(seed: u64, tally: &mut Tally) {
 impl World {
     async fn open(schema: Arc<Schema>, clock: ManualClock, flush_at: usize) -> Self {
         let mut subjects = Vec::new();
-        for contender in contenders(&clock, flush_at) {
+        for contender in contenders(&clock, flush_at).await {
             let model = contender.store.ensure_model(&schema).await.unwrap();
             subjects.push((contender, model));
         }
@@ -137,7 +137,7 @@ impl World {
 
     async fn close(self) {
         for (contender, _) in &self.subjects {
-            contender.store.close().await.unwrap();
+            contender.close().await;
         }
     }
 
@@ -382,7 +382,11 @@ impl World {
                 let query = aggregate.bind(whole(tree)?, &self.schema).unwrap();
                 let mut reference: Option<Aggregated> = None;
                 for (contender, model) in &self.subjects {
-                    let answer = contender.store.aggregate(model, &query).await.unwrap();
+                    let answer = contender.store.aggregate(model, &query).await;
+                    let answer = match answer {
+                        Ok(answer) => answer,
+                        Err(error) => return Some(Some(failed(contender, &error))),
+                    };
                     match &reference {
                         None => {
                             tally.count(answer.groups.iter().any(|group| group.count > 0));
@@ -434,7 +438,12 @@ impl World {
     async fn page(&self, query: &Query) -> (Answer, Option<Difference>) {
         let mut answers = Vec::new();
         for (contender, model) in &self.subjects {
-            answers.push(contender.store.query(model, query).await.unwrap());
+            match contender.store.query(model, query).await {
+                Ok(answer) => answers.push(answer),
+                Err(error) => {
+                    return (answers.swap_remove(0), Some(failed(contender, &error)));
+                }
+            }
         }
         let by_relevance = query.order == Order::Relevance;
         if by_relevance {
@@ -587,6 +596,14 @@ impl World {
         let difference = world.ask(task, &mut Tally::default()).await.flatten();
         world.close().await;
         difference
+    }
+}
+
+fn failed(contender: &Contender, error: &Error) -> Difference {
+    Difference {
+        name: contender.name,
+        reference: "an answer".to_owned(),
+        other: error.to_string(),
     }
 }
 

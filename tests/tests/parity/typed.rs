@@ -359,7 +359,7 @@ pub(crate) async fn world(seed: u64, tally: &mut Tally) {
     let begun_at = tally.cases;
     let clock = ManualClock::default();
     let mut subjects = Vec::new();
-    for contender in contenders(&clock, flush_at(dice)) {
+    for contender in contenders(&clock, flush_at(dice)).await {
         let cache = Cache::builder(std::sync::Arc::clone(&contender.store))
             .build()
             .await
@@ -397,7 +397,7 @@ pub(crate) async fn world(seed: u64, tally: &mut Tally) {
         }
     }
     for (contender, _) in &world.subjects {
-        contender.store.close().await.unwrap();
+        contender.close().await;
     }
 }
 

@@ -56,7 +56,13 @@ impl<M: Clone> Tree<M> {
         if dice.chance(25) {
             return Self::Not(Box::new(Self::any(dice, depth - 1, leaf)));
         }
-        let count = if dice.chance(80) { 2 } else { dice.below(5) };
+        let count = match dice.below(100) {
+            0..80 => 2,
+            // Some engines go through many alternatives another way.
+            80..83 => 15 + dice.below(20),
+            _ => dice.below(5),
+        };
+        let depth = if count > 5 { depth.min(2) } else { depth };
         let and = dice.chance(50);
         let mut children: Vec<_> = (0..count)
             .map(|_| Self::any(dice, depth - 1, leaf))
