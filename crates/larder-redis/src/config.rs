@@ -427,4 +427,4 @@ impl fmt::Debug for Certificates {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

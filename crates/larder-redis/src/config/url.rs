@@ -14,7 +14,7 @@ const SCHEMES: &str =
 /// The options of a URL, as messages name them.
 const OPTIONS: &str = "`namespace`, `ttl`, `codec`, `timeout`, `query_timeout`, `connect_timeout`, `reads`, `db`, `ca`, `cert`, `key`, `sentinel_user`, `sentinel_password`";
 const DURATION: &str = "a duration such as `500ms`, `90s`, `15m` or `1h30m`";
-const ESCAPES: &str = "in a user or password write `@` as `%40`, `/` as `%2F`, `?` as `%3F`, `#` as `%23` and `%` as `%25`";
+const ESCAPES: &str = "write `@` as `%40`, `/` as `%2F`, `?` as `%3F`, `#` as `%23` and `%` as `%25` in a user or password";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {

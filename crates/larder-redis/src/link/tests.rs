@@ -8,6 +8,7 @@ use redis::Value;
 
 use super::{Link, PAUSES, Phase, again, pause};
 use crate::config::RedisBuilder;
+use crate::config::tests::Unused;
 use crate::error;
 
 use self::fake::{Fake, REPLY};
@@ -20,6 +21,7 @@ const ENOUGH: Duration = Duration::from_secs(60);
 fn link(url: &str) -> Link {
     let builder = RedisBuilder::from_url(url)
         .expect(url)
+        .codec(Unused)
         .connect_timeout(ENOUGH)
         .timeout(ENOUGH);
     Link::new(Arc::new(builder), "{ns}".to_owned()).expect(url)
@@ -179,6 +181,7 @@ async fn a_server_that_hangs_up_is_unavailable_and_one_that_is_silent_a_timeout(
     let server = Fake::start(|_, _| Some(fake::SILENCE));
     let builder = RedisBuilder::from_url(&server.url())
         .expect("a URL")
+        .codec(Unused)
         .connect_timeout(Duration::from_millis(20));
     let silent = Link::new(Arc::new(builder), "{ns}".to_owned()).expect("a link");
     refusal(silent.session().await, ErrorKind::Timeout);

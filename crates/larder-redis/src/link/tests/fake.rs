@@ -56,6 +56,7 @@ impl Fake {
                     break;
                 }
                 let stream = stream.expect("a connection");
+                stream.set_nodelay(true).expect("an option of any socket");
                 let number = {
                     let mut connections = server.connections.lock();
                     connections.push(stream.try_clone().expect("a handle"));
