@@ -625,6 +625,5 @@ fn what_is_printed_holds_no_password() {
     assert!(!format!("{builder:?}").contains("s3cret"));
 }
 
-/// Made for this test by `openssl req -x509 -newkey ed25519 -days 36500 -nodes`.
-const CERTIFICATE: &str = include_str!("tests/certificate.pem");
-const KEY: &str = include_str!("tests/key.pem");
+const CERTIFICATE: &str = include_str!("tests/client.pem");
+const KEY: &str = include_str!("tests/client-key.pem");

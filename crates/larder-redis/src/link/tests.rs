@@ -13,6 +13,7 @@ use crate::error;
 
 use self::fake::{Fake, REPLY};
 
+mod encrypted;
 pub(crate) mod fake;
 
 /// Long enough for any answer that comes.
