@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_core::codec::Codec;
-use larder_core::{Clock, Error, ErrorKind, Result, SystemClock};
+use larder_core::codec::{self, Codec};
+use larder_core::{Clock, ErrorKind, Result, SystemClock};
 
 use crate::error;
 use crate::link;
@@ -291,7 +291,7 @@ impl RedisBuilder {
     pub(crate) fn codec_or_default(&self) -> Result<Arc<dyn Codec>> {
         match &self.codec {
             Some(codec) => Ok(codec.clone()),
-            None => codec_named("bincode").map_err(|_| {
+            None => codec::named("bincode").map_err(|_| {
                 error::new(
                     ErrorKind::InvalidConfig,
                     "no codec is set, and the default is not compiled in; set one, or turn on the feature `bincode`",
@@ -305,30 +305,6 @@ impl RedisBuilder {
     pub(crate) fn server_timeout(&self) -> Duration {
         let (least, most) = SERVER_TIME;
         (self.query_timeout / 10 * 9).clamp(least, most)
-    }
-}
-
-/// The codec of this name, written as in a URL.
-// `larder_core::codec::named` of the branch of the codecs takes the place of this.
-fn codec_named(name: &str) -> Result<Arc<dyn Codec>> {
-    const CODECS: [&str; 4] = ["bincode", "postcard", "json", "messagepack"];
-    match name {
-        #[cfg(feature = "bincode")]
-        "bincode" => Ok(Arc::new(larder_core::codec::Bincode)),
-        #[cfg(feature = "postcard")]
-        "postcard" => Ok(Arc::new(larder_core::codec::Postcard)),
-        #[cfg(feature = "json")]
-        "json" => Ok(Arc::new(larder_core::codec::Json)),
-        name if CODECS.contains(&name) => Err(Error::invalid_config(format!(
-            "the codec `{name}` is not compiled in; turn on the feature `{name}`"
-        ))),
-        name => {
-            let name = url::shown(name, "of that name");
-            Err(Error::invalid_config(format!(
-                "there is no codec {name}; there are {}",
-                CODECS.join(", ")
-            )))
-        }
     }
 }
 
@@ -437,4 +413,4 @@ impl fmt::Debug for Certificates {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -64,7 +64,7 @@ pub(crate) fn of_server(error: &ServerError) -> Error {
         ),
         "MOVED" => (
             ErrorKind::Unavailable,
-            "the namespace lives on another node of the cluster; try again, and connect by `redis+cluster://`".to_owned(),
+            "the namespace lives on another node of the cluster; try again".to_owned(),
         ),
         "ASK" | "TRYAGAIN" => (
             ErrorKind::Unavailable,
@@ -244,7 +244,7 @@ mod tests {
             (
                 "MOVED 3999 127.0.0.1:6381",
                 ErrorKind::Unavailable,
-                "redis+cluster",
+                "another node",
             ),
             (
                 "ASK 3999 127.0.0.1:6381",

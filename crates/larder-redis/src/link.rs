@@ -66,6 +66,7 @@ type Attempt = watch::Receiver<Option<Result<Arc<Live>>>>;
 struct Live {
     connection: Connection,
     facts: Facts,
+    since: Instant,
 }
 
 impl Link {
@@ -197,7 +198,31 @@ impl Inner {
                 ),
             ));
         }
-        Ok(Arc::new(Live { connection, facts }))
+        if facts.cluster && matches!(self.config.address, Address::Tcp(_)) {
+            self.check_owner(&connection).await?;
+        }
+        Ok(Arc::new(Live {
+            connection,
+            facts,
+            since: Instant::now(),
+        }))
+    }
+
+    /// Refuses a node of a cluster that is not the one of the namespace: no other is asked for.
+    async fn check_owner(&self, connection: &Connection) -> Result<()> {
+        let mut command = redis::cmd("EXISTS");
+        command.arg(format!("{}:~", self.tag));
+        match connection.one(self.config.timeout, &command).await {
+            Err(Failure::Refused(refusal)) if error::is_moved(&refusal) => Err(error::new(
+                ErrorKind::InvalidConfig,
+                format!(
+                    "{} is a node of a cluster that holds the namespace elsewhere; write `redis+cluster://`",
+                    connection.peer()
+                ),
+            )),
+            Err(Failure::Lost(error)) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// The configuration of encrypted connections, read once and off the caller's thread.
@@ -370,53 +395,60 @@ impl Session {
     }
 
     /// Gives the connection up if the answers say that another is needed, and says whether the
-    /// same commands can be sent there.
+    /// same commands can be sent there since none was executed.
     fn looked_at_many(&self, answer: &Result<Vec<Value>, Failure>) -> bool {
-        let refusals = || {
-            let answers = answer.as_deref().unwrap_or_default();
-            answers.iter().filter_map(|answer| match answer {
-                Value::ServerError(error) => Some(error),
-                _ => None,
-            })
-        };
-        for refusal in refusals() {
-            self.heed(refusal);
+        let mut moved = 0;
+        let answers = answer.as_deref().unwrap_or_default();
+        for answer in answers {
+            if let Value::ServerError(refusal) = answer {
+                self.heed(refusal);
+                moved += usize::from(error::is_moved(refusal));
+            }
         }
-        let moved = refusals().filter(|error| error::is_moved(error)).count();
-        let all = answer.as_ref().is_ok_and(|answers| answers.len() == moved);
-        (moved > 0 && all) | self.looked_at(answer)
+        let all_moved = moved > 0 && moved == answers.len();
+        self.looked_at(answer) || (all_moved && self.others_know())
     }
 
     fn looked_at<T>(&self, answer: &Result<T, Failure>) -> bool {
+        let mut moved = false;
         if let Err(Failure::Refused(refusal)) = answer {
             self.heed(refusal);
+            moved = error::is_moved(refusal);
         }
         if self.live.connection.is_broken()
             && let Some(inner) = self.link.upgrade()
         {
             inner.release(&self.live);
         }
-        matches!(answer, Err(Failure::Refused(refusal)) if error::is_moved(refusal))
+        moved && self.others_know()
     }
 
-    /// Gives the connection up if it leads to a node that no longer is the one.
+    /// Gives the connection up if it leads to a node that no longer is the one, and others can
+    /// be asked which is.
     fn heed(&self, refusal: &redis::ServerError) {
         let elsewhere = match refusal.kind() {
-            Some(ServerErrorKind::Moved | ServerErrorKind::ClusterDown) => true,
-            // Where others say who the primary is, they can be asked again.
-            Some(ServerErrorKind::ReadOnly | ServerErrorKind::MasterDown) => {
-                self.link.upgrade().is_some_and(|inner| {
-                    matches!(
-                        inner.config.address,
-                        Address::Sentinel { .. } | Address::Cluster(_)
-                    )
-                })
-            }
+            Some(ServerErrorKind::Moved) => true,
+            // It may take the others a while to agree; they are not asked at every operation.
+            Some(
+                ServerErrorKind::ClusterDown
+                | ServerErrorKind::ReadOnly
+                | ServerErrorKind::MasterDown,
+            ) => self.live.since.elapsed() > PAUSES.1,
             _ => false,
         };
-        if elsewhere {
+        if elsewhere && self.others_know() {
             self.live.connection.give_up();
         }
+    }
+
+    /// Whether another attempt may lead to another node.
+    fn others_know(&self) -> bool {
+        self.link.upgrade().is_some_and(|inner| {
+            matches!(
+                inner.config.address,
+                Address::Sentinel { .. } | Address::Cluster(_)
+            )
+        })
     }
 }
 
@@ -430,4 +462,4 @@ impl fmt::Debug for Session {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

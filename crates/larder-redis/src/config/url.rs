@@ -1,12 +1,14 @@
 //! Reading a URL into options.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+use larder_core::codec::{self, Codec};
 use larder_core::{Error, Result};
 use percent_encoding::percent_decode_str;
 
-use super::{Address, Certificates, Credentials, Node, ReadPolicy, RedisBuilder, codec_named};
+use super::{Address, Certificates, Credentials, Node, ReadPolicy, RedisBuilder};
 
 /// The URLs there are, as messages name them.
 const SCHEMES: &str =
@@ -14,7 +16,7 @@ const SCHEMES: &str =
 /// The options of a URL, as messages name them.
 const OPTIONS: &str = "`namespace`, `ttl`, `codec`, `timeout`, `query_timeout`, `connect_timeout`, `reads`, `db`, `ca`, `cert`, `key`, `sentinel_user`, `sentinel_password`";
 const DURATION: &str = "a duration such as `500ms`, `90s`, `15m` or `1h30m`";
-const ESCAPES: &str = "in a user or password write `@` as `%40`, `/` as `%2F`, `?` as `%3F`, `#` as `%23` and `%` as `%25`";
+const ESCAPES: &str = "write `@` as `%40`, `/` as `%2F`, `?` as `%3F`, `#` as `%23` and `%` as `%25` in a user or password";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
@@ -286,6 +288,14 @@ fn duration(name: &str, value: &str) -> Result<Duration> {
     match humantime::parse_duration(value) {
         Ok(duration) => Ok(duration),
         Err(_) => wrong(name, value, DURATION),
+    }
+}
+
+/// The codec of a name; what does not have the looks of one is not repeated.
+fn codec_named(name: &str) -> Result<Arc<dyn Codec>> {
+    match shown(name, "").is_empty() {
+        false => codec::named(name),
+        true => codec::named("of that name"),
     }
 }
 

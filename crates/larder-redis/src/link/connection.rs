@@ -361,15 +361,17 @@ fn refused(peer: &str, cause: RedisError) -> Error {
             ErrorKind::InvalidConfig,
             format!("{peer} does not speak the Redis protocol"),
         ),
-        redis::ErrorKind::Io => {
-            // A server without TLS was read as one with it, or the other way about.
-            error::new(
-                ErrorKind::Unavailable,
-                format!(
-                    "{peer} closed the connection instead of answering: {cause}. If it is encrypted, write `rediss://`"
-                ),
-            )
-        }
+        // A certificate that the server refuses is told of after the handshake.
+        redis::ErrorKind::Io if cause.to_string().contains("received fatal alert") => error::new(
+            ErrorKind::InvalidConfig,
+            format!("no encrypted connection to {peer}: {cause}"),
+        ),
+        redis::ErrorKind::Io => error::new(
+            ErrorKind::Unavailable,
+            format!(
+                "{peer} closed the connection instead of answering ({cause}); is it encrypted, or does it ask for a client's certificate?"
+            ),
+        ),
         _ => error::of_redis(cause),
     }
 }

@@ -7,7 +7,7 @@ use larder_core::{Error, ErrorKind, Result};
 use redis::Value;
 use rustls::ClientConfig;
 
-use super::connection::Connection;
+use super::connection::{Connection, Failure};
 use crate::config::{Address, Credentials, Node, RedisBuilder};
 use crate::error;
 
@@ -32,7 +32,10 @@ pub(super) async fn connect(
         } => {
             let sentinel = Way { credentials, ..to };
             let ask = |connection| primary_of(connection, service, config.connect_timeout);
-            let primary = first(sentinels, sentinel, ask).await?;
+            let primary = first(sentinels, sentinel, ask).await.map_err(|error| {
+                let message = format!("of the sentinels: {}", error.message());
+                error::new(error.kind(), message)
+            })?;
             to.node(&primary).await
         }
         Address::Cluster(seeds) => {
@@ -87,7 +90,11 @@ async fn first<A: Future<Output = Result<Node>>>(
 async fn primary_of(sentinel: Connection, service: &str, limit: Duration) -> Result<Node> {
     let mut command = redis::cmd("SENTINEL");
     command.arg("get-master-addr-by-name").arg(service);
-    match sentinel.one(limit, &command).await? {
+    let answer = match sentinel.one(limit, &command).await {
+        Err(Failure::Refused(refusal)) if refusal.code() == "ERR" => Value::Okay,
+        answer => answer?,
+    };
+    match answer {
         Value::Array(answer) => match answer.as_slice() {
             [host, port] => node_of(host, port),
             _ => None,

@@ -148,7 +148,7 @@ fn create(name: &str) -> Cmd {
         .arg(format!("{name}:"))
         .arg(&["FILTER", "@_p==\"x\"", "TEMPORARY"])
         .arg(LEFT_BEHIND.as_secs())
-        .arg(&["NOHL", "STOPWORDS", "0", "SCHEMA"])
+        .arg(&["NOHL", "STOPWORDS", "0", "SKIPINITIALSCAN", "SCHEMA"])
         .arg(&["g", "TAG", "SEPARATOR", "\u{1f}", "CASESENSITIVE"])
         .arg(&["_exp", "NUMERIC", "n", "NUMERIC"])
         .arg(&["a", "TEXT", "NOSTEM", "b", "TEXT", "NOSTEM"]);
