@@ -5,7 +5,7 @@
 //! | field | holds | for |
 //! |---|---|---|
 //! | `g<i>` | framed values, parted by U+001F | exact conditions on keywords, booleans, UUIDs, lists |
-//! | `n<i>`, `r<i>` | the nearest double, and what that leaves of an integer from 2^53 on | ranges and equality of single numbers |
+//! | `n<i>`, `r<i>` | the nearest finite double, and what that leaves, where it may leave something | ranges and equality of single numbers |
 //! | `v<i>` | the value in ordered form | aggregates over numbers that are not sorted by |
 //! | `a<i>`, `d<i>` | the value in ordered form and the id behind it, for each direction | sorts by one key, with no ties left to the server |
 //! | `t<i>` | marked tokens | conditions on words |
@@ -33,7 +33,7 @@ pub(crate) const END: char = '\u{80}';
 const FILLER: &str = "\u{9f}\u{9f}\u{9f}\u{9f}\u{9f}";
 
 /// Integers from here on are not all told apart by a double.
-pub(crate) const EXACT: i128 = 1 << 53;
+const EXACT: i128 = 1 << 53;
 
 /// How a field's exact values are indexed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -274,10 +274,27 @@ pub(crate) fn from_sort_head(spec: &FieldSpec, head: &[u8]) -> Option<Value> {
     from_ordered(spec, head.strip_prefix(b"1")?.strip_suffix(&[1])?)
 }
 
-/// An integer as the nearest double and what that leaves.
-pub(crate) fn split(int: i128) -> (f64, i128) {
-    let near = int as f64;
-    (near, int - near as i128)
+/// A number as the nearest finite double, and what that leaves where it may leave something: of
+/// integers from 2^53 on, and of infinity, which RediSearch must not be given: one of each sign
+/// and the mean of a range of its index is not a number, and what lies there is lost.
+pub(crate) fn split(value: &Value) -> Option<(f64, Option<i128>)> {
+    match value {
+        Value::Int(int) => {
+            let near = *int as f64;
+            let rest = (int.abs() >= EXACT).then(|| int - near as i128);
+            Some((near, rest))
+        }
+        Value::Float(float) => {
+            let near = float.clamp(f64::MIN, f64::MAX);
+            let beyond = match float.is_infinite() {
+                true if *float > 0.0 => 1,
+                true => -1,
+                false => 0,
+            };
+            Some((near, (near.abs() == f64::MAX).then_some(beyond)))
+        }
+        _ => None,
+    }
 }
 
 /// A double so that both we and the server read it back bit by bit.
@@ -333,16 +350,11 @@ pub(crate) fn write(schema: &Schema, document: &Document, id: &IdKey) -> Fields 
             }
             Exact::Number => {
                 let value = &values[0];
-                match value {
-                    Value::Int(int) => {
-                        let (near, rest) = split(*int);
-                        put('n', number(near).into_bytes());
-                        if int.abs() >= EXACT {
-                            put('r', rest.to_string().into_bytes());
-                        }
+                if let Some((near, rest)) = split(value) {
+                    put('n', number(near).into_bytes());
+                    if let Some(rest) = rest {
+                        put('r', rest.to_string().into_bytes());
                     }
-                    Value::Float(float) => put('n', number(*float).into_bytes()),
-                    _ => {}
                 }
                 if has_plain_value(spec) {
                     put('v', ordered(spec, value));

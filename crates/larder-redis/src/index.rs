@@ -64,10 +64,8 @@ fn attributes(schema: &Schema) -> Vec<Attribute> {
             Exact::Tag => add('g', TAG),
             Exact::Number => {
                 add('n', NUMERIC);
-                if matches!(
-                    spec.kind,
-                    Kind::I64 | Kind::U64 | Kind::Instant | Kind::Decimal
-                ) {
+                // Days since 1970 are few.
+                if spec.kind != Kind::Date {
                     add('r', NUMERIC);
                 }
             }

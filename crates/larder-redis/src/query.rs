@@ -14,7 +14,7 @@ use larder_core::expr::{Circle, Expr, Leaf};
 use larder_core::glob::{Glob, GlobPart};
 use larder_core::{GeoPoint, Schema, Timestamp, Value};
 
-use crate::fields::{self, END, EXACT, Exact};
+use crate::fields::{self, END, Exact, number};
 use crate::layout::{EXPIRY, NIL};
 
 /// The most stars of a pattern that the server is given: it tries the ways to spread them.
@@ -375,26 +375,11 @@ impl Terms for Words {
     }
 }
 
-/// A number as a query has it.
-fn number(float: f64) -> String {
-    if float == f64::INFINITY {
-        "+inf".to_owned()
-    } else {
-        fields::number(float)
-    }
-}
-
 fn equal_numbers(field: u16, values: &[Value], negated: bool) -> Node {
     let mut parts = Vec::new();
     for value in values {
-        let (near, rest) = match value {
-            Value::Int(int) if int.abs() >= EXACT => {
-                let (near, rest) = fields::split(*int);
-                (near, Some(rest))
-            }
-            Value::Int(int) => (*int as f64, None),
-            Value::Float(float) => (*float, None),
-            _ => continue,
+        let Some((near, rest)) = fields::split(value) else {
+            continue;
         };
         let near = number(near);
         let mut texts = vec![format!("@n{field}:[{near} {near}]")];
@@ -427,46 +412,36 @@ fn equal_numbers(field: u16, values: &[Value], negated: bool) -> Node {
 
 /// An interval of a field as literals that all have to hold, each of them alternatives.
 ///
-/// Integers from 2^53 on stand as the nearest double `n` and the rest `r`; `x >= a` is then
+/// Where a number stands as the nearest double `n` and the rest `r`, `x >= a` is
 /// `n >= a.n and (n > a.n or r >= a.r)`.
 fn range(field: u16, low: &Bound<Value>, high: &Bound<Value>, negated: bool) -> Node {
-    let nothing = if negated { Node::All } else { Node::Nothing };
-    let mut clauses: Vec<Vec<String>> = Vec::new();
-    let (mut from, mut to) = ("-inf".to_owned(), "+inf".to_owned());
     let n = |from: &str, to: &str| format!("@n{field}:[{from} {to}]");
-    match low {
-        Bound::Unbounded => {}
-        Bound::Included(Value::Int(int)) if int.abs() >= EXACT => {
-            let (near, rest) = fields::split(*int);
-            from = number(near);
-            clauses.push(vec![
-                n(&format!("({from}"), "+inf"),
-                format!("@r{field}:[{rest} +inf]"),
-            ]);
+    let r = |from: &str, to: &str| format!("@r{field}:[{from} {to}]");
+    let (mut from, mut to) = ("-inf".to_owned(), "+inf".to_owned());
+    let mut clauses: Vec<Vec<String>> = Vec::new();
+    if let Some((sign, near, rest)) = end(low) {
+        match rest {
+            Some(rest) => {
+                from.clone_from(&near);
+                clauses.push(vec![
+                    n(&format!("({near}"), "+inf"),
+                    r(&format!("{sign}{rest}"), "+inf"),
+                ]);
+            }
+            None => from = format!("{sign}{near}"),
         }
-        Bound::Included(value) => from = number(value.as_float().unwrap_or(f64::NAN)),
-        Bound::Excluded(value) => match value.as_float() {
-            Some(f64::INFINITY) => return nothing,
-            Some(f64::NEG_INFINITY) => from = number(f64::MIN),
-            float => from = format!("({}", number(float.unwrap_or(f64::NAN))),
-        },
     }
-    match high {
-        Bound::Unbounded => {}
-        Bound::Included(Value::Int(int)) if int.abs() >= EXACT => {
-            let (near, rest) = fields::split(*int);
-            to = number(near);
-            clauses.push(vec![
-                n("-inf", &format!("({to}")),
-                format!("@r{field}:[-inf {rest}]"),
-            ]);
+    if let Some((sign, near, rest)) = end(high) {
+        match rest {
+            Some(rest) => {
+                to.clone_from(&near);
+                clauses.push(vec![
+                    n("-inf", &format!("({near}")),
+                    r("-inf", &format!("{sign}{rest}")),
+                ]);
+            }
+            None => to = format!("{sign}{near}"),
         }
-        Bound::Included(value) => to = number(value.as_float().unwrap_or(f64::NAN)),
-        Bound::Excluded(value) => match value.as_float() {
-            Some(f64::NEG_INFINITY) => return nothing,
-            Some(f64::INFINITY) => to = number(f64::MAX),
-            float => to = format!("({}", number(float.unwrap_or(f64::NAN))),
-        },
     }
     clauses.insert(0, vec![n(&from, &to)]);
     if negated {
@@ -488,6 +463,17 @@ fn range(field: u16, low: &Bound<Value>, high: &Bound<Value>, negated: bool) -> 
         })
         .collect();
     Node::literal(clauses.join(" "), false)
+}
+
+/// The end of an interval: the sign that it is left out, the double and the rest.
+fn end(bound: &Bound<Value>) -> Option<(&'static str, String, Option<i128>)> {
+    let (sign, value) = match bound {
+        Bound::Unbounded => return None,
+        Bound::Included(value) => ("", value),
+        Bound::Excluded(value) => ("(", value),
+    };
+    let (near, rest) = fields::split(value)?;
+    Some((sign, number(near), rest))
 }
 
 /// A box that the circle lies in, a little too large.
