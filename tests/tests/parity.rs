@@ -9,6 +9,8 @@
 
 #[path = "parity/generated.rs"]
 mod generated;
+#[path = "parity/hostile.rs"]
+mod hostile;
 #[path = "parity/typed.rs"]
 mod typed;
 
@@ -132,11 +134,13 @@ impl Tally {
     }
 }
 
+/// The number in an environment variable.
+fn number(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap())
+}
+
 #[tokio::test]
 async fn every_store_answers_what_the_reference_answers() {
-    let number = |name: &str, default: u64| {
-        std::env::var(name).map_or(default, |text| text.parse().unwrap())
-    };
     let seed = number("LARDER_SEED", rand::random());
     println!("seed: {seed} (replay with LARDER_SEED={seed})");
     let mut tally = Tally {
@@ -173,4 +177,24 @@ async fn every_store_answers_what_the_reference_answers() {
         cases < 1_000 || telling * 3 >= cases,
         "filters match too seldom to tell much"
     );
+}
+
+/// `LARDER_STRINGS` sets how many hostile strings are asked for.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hostile_strings_are_data_on_every_store() {
+    let seed = number("LARDER_SEED", rand::random());
+    let outcome = hostile::run(seed, number("LARDER_STRINGS", 5_000)).await;
+    for wrong in &outcome.wrong {
+        println!("{wrong}");
+    }
+    println!(
+        "hostile strings: {}, questions: {}, of them refused by the front: {}, answered with rows: {}, wrong or failed: {}, seed: {seed}",
+        outcome.strings,
+        outcome.questions,
+        outcome.refused,
+        outcome.answered,
+        outcome.wrong.len()
+    );
+    assert_eq!(outcome.wrong.len(), 0);
+    assert!(outcome.answered * 5 > outcome.questions, "too few found anything");
 }
