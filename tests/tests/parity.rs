@@ -196,5 +196,8 @@ async fn hostile_strings_are_data_on_every_store() {
         outcome.wrong.len()
     );
     assert_eq!(outcome.wrong.len(), 0);
-    assert!(outcome.answered * 5 > outcome.questions, "too few found anything");
+    assert!(
+        outcome.answered * 5 > outcome.questions,
+        "too few found anything"
+    );
 }

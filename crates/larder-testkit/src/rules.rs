@@ -43,6 +43,7 @@ macro_rules! __rules {
                 the_same_model_twice_is_the_same_objects,
                 models_do_not_see_each_other(Query),
                 models_names_are_told_apart_exactly(Query),
+                objects_without_an_indexed_field_are_found_too(Query),
                 a_cache_that_makes_no_sense_is_refused,
                 ids_may_be_u8,
                 ids_may_be_u16,
@@ -172,6 +173,8 @@ macro_rules! __rules {
                 in_takes_thousands_of_values(Query),
                 thousands_of_distinct_values_are_told_apart(Query),
                 flattened_fields_are_the_models(Query),
+                floats_are_found_between_both_infinities(Query),
+                many_alternatives_with_complements_are_told_apart(Query),
             }
             text {
                 matches_wants_all_words_and_any_wants_one(Query, Text),

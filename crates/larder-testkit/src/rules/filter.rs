@@ -929,3 +929,71 @@ pub async fn flattened_fields_are_the_models(harness: Harness) {
     let named = all().sort_by_name("-address.city").unwrap();
     assert_eq!(named.ids().await.unwrap().items, [2, 1, 0]);
 }
+
+/// Every float is found among many, both infinities with them.
+pub async fn floats_are_found_between_both_infinities(harness: Harness) {
+    let cache: Cache<Holder<f64>> = harness.cache().await;
+    let mut values = vec![
+        f64::INFINITY,
+        f64::NEG_INFINITY,
+        f64::MAX,
+        f64::MIN,
+        f64::MIN_POSITIVE,
+        0.0,
+    ];
+    values.extend((1..200).map(|n| f64::from(n) * 0.1));
+    let row = |(id, value): (usize, &f64)| Holder {
+        id: id as u64,
+        value: Some(*value),
+        list: vec![],
+    };
+    cache
+        .put_many(values.iter().enumerate().map(row))
+        .await
+        .unwrap();
+    for (id, value) in values
+        .iter()
+        .enumerate()
+        .step_by(7)
+        .chain(values.iter().enumerate().take(6))
+    {
+        means(&cache, |h| h.value.eq(*value), &[id]).await;
+    }
+    means(&cache, |h| h.value.gt(f64::MAX), &[0]).await;
+    means(&cache, |h| h.value.ge(f64::MAX), &[0, 2]).await;
+    means(&cache, |h| h.value.lt(f64::MIN), &[1]).await;
+    means(&cache, |h| h.value.le(f64::MIN), &[1, 3]).await;
+}
+
+/// More alternatives than engines go through one by one, complements among them, mean what a few
+/// do.
+pub async fn many_alternatives_with_complements_are_told_apart(harness: Harness) {
+    let names: Vec<String> = (0..60).map(|n| format!("n{n}")).collect();
+    let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+    let cache = words(&harness, &names).await;
+    for many in [15, 16, 17, 20, 21, 22, 40] {
+        // Each list holds its word and the next one, so of two or more none holds all.
+        let not_all = |w: WordsFields<Words>| !w.list.contains_all(&names[..many]);
+        let everything: Vec<usize> = (0..62).collect();
+        means(&cache, not_all, &everything).await;
+        let (first, rest) = (names[0], &names[1..many]);
+        let either = |w: WordsFields<Words>| {
+            Filter::any_of(
+                rest.iter()
+                    .map(|name| w.cow.eq(name) & w.list.contains(name)),
+            ) | (w.cow.ne(first) & w.boxed.eq("n59"))
+        };
+        let mut expected: Vec<usize> = (1..many).collect();
+        expected.push(59);
+        means(&cache, either, &expected).await;
+        let none = |w: WordsFields<Words>| {
+            Filter::any_of(
+                rest.iter()
+                    .map(|name| w.cow.ne(name) & w.list.contains(name)),
+            )
+        };
+        // The list of the object before each holds its word too.
+        let expected: Vec<usize> = (0..many - 1).collect();
+        means(&cache, none, &expected).await;
+    }
+}

@@ -363,3 +363,40 @@ pub async fn an_id_may_be_one_tuple(harness: Harness) {
     let ids = ids.map(|(text, number)| (text.to_owned(), number));
     ids_are_kept::<(String, u64)>(&harness, &ids).await;
 }
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CacheModel)]
+#[cache(name = "carried")]
+struct Carried {
+    #[cache(id)]
+    id: u64,
+    payload: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CacheModel)]
+#[cache(name = "sorted")]
+struct Sorted {
+    #[cache(id)]
+    id: u64,
+    #[cache(sort)]
+    place: u8,
+}
+
+/// Objects that nothing can be asked of but all together are found, sorted and counted.
+pub async fn objects_without_an_indexed_field_are_found_too(harness: Harness) {
+    let carried: Cache<Carried> = harness.cache().await;
+    let payload = "anything".to_owned();
+    carried.put(Carried { id: 1, payload }).await.unwrap();
+    means(&carried, |_| Filter::all(), &[1]).await;
+    let sorted: Cache<Sorted> = harness.cache().await;
+    let rows = [(1, 2), (2, 3), (3, 1)].map(|(id, place)| Sorted { id, place });
+    sorted.put_many(rows).await.unwrap();
+    means(&sorted, |_| Filter::all(), &[1, 2, 3]).await;
+    let page = sorted
+        .find(|_| Filter::all())
+        .sort(|s| s.place.desc())
+        .ids()
+        .await
+        .unwrap();
+    assert_eq!(page.items, [2, 1, 3]);
+    assert_eq!(sorted.stats().await.unwrap().store.objects, 3);
+}
