@@ -490,3 +490,141 @@ pub(crate) fn read<'a>(
     let data: Option<Vec<FieldData>> = schema.fields().iter().enumerate().map(data).collect();
     Some(Document::new(data?))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::cmp::Ordering;
+
+    use larder_core::Analyzer;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn spec(kind: Kind) -> FieldSpec {
+        let mut spec = FieldSpec::new("field", kind);
+        spec.index = true;
+        spec.sort = true;
+        spec
+    }
+
+    fn any_value(kind: Kind) -> BoxedStrategy<Value> {
+        match kind {
+            Kind::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
+            Kind::U64 => any::<u64>().prop_map(|int| Value::Int(int.into())).boxed(),
+            Kind::F64 => proptest::num::f64::ANY
+                .prop_filter("a number", |float| !float.is_nan())
+                .prop_map(|float| Value::Float(float + 0.0))
+                .boxed(),
+            Kind::Keyword => prop_oneof!["[\u{0}-\u{b}!\"#\\[\\\\\\]a]{0,6}", any::<String>(),]
+                .prop_map(Value::Str)
+                .boxed(),
+            Kind::Uuid => any::<u128>().prop_map(Value::Uuid).boxed(),
+            _ => any::<i64>().prop_map(|int| Value::Int(int.into())).boxed(),
+        }
+    }
+
+    /// A kind and two values of it, each of which may be missing.
+    fn pairs() -> impl Strategy<Value = (Kind, Option<Value>, Option<Value>)> {
+        prop::sample::select(
+            &[
+                Kind::Bool,
+                Kind::I64,
+                Kind::U64,
+                Kind::F64,
+                Kind::Keyword,
+                Kind::Instant,
+                Kind::Date,
+                Kind::Uuid,
+            ][..],
+        )
+        .prop_flat_map(|kind| {
+            let value = || prop::option::weighted(0.9, any_value(kind));
+            (Just(kind), value(), value())
+        })
+    }
+
+    /// The order that is promised: missing last both ways.
+    fn order(a: Option<&Value>, b: Option<&Value>, descending: bool) -> Ordering {
+        match (a, b) {
+            (Some(a), Some(b)) if descending => b.cmp(a),
+            (Some(a), Some(b)) => a.cmp(b),
+            (a, b) => b.is_some().cmp(&a.is_some()),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+        #[test]
+        fn ordered_bytes_keep_the_order_and_come_back((kind, a, b) in pairs()) {
+            let spec = spec(kind);
+            for value in [&a, &b].into_iter().flatten() {
+                let bytes = ordered(&spec, value);
+                prop_assert_eq!(from_ordered(&spec, &bytes), Some(value.clone()));
+                prop_assert!(!bytes.iter().any(|byte| b"\"\\\n\0".contains(byte)));
+                prop_assert_eq!(
+                    read_tags(&spec, &frame(&tag_bytes(&spec, value))),
+                    Some(vec![value.clone()])
+                );
+            }
+            if let (Some(a), Some(b)) = (&a, &b) {
+                prop_assert_eq!(a.cmp(b), ordered(&spec, a).cmp(&ordered(&spec, b)));
+            }
+        }
+
+        #[test]
+        fn sort_bytes_go_by_value_and_then_by_id(
+            (kind, a, b) in pairs(), ids: (Vec<u8>, Vec<u8>), same: bool,
+        ) {
+            let spec = spec(kind);
+            let b = if same { a.clone() } else { b };
+            let ids = [IdKey::from_bytes(&ids.0), IdKey::from_bytes(&ids.1)];
+            let ordered_ids = [ordered_id(&ids[0]), ordered_id(&ids[1])];
+            for descending in [false, true] {
+                let bytes = |value: &Option<Value>, id: usize| {
+                    let value = value.as_ref();
+                    sort_bytes(&SortBytes { spec: &spec, value, id: &ordered_ids[id] }, descending)
+                };
+                let wanted = order(a.as_ref(), b.as_ref(), descending).then(ids[0].cmp(&ids[1]));
+                let found = bytes(&a, 0).cmp(&bytes(&b, 1));
+                prop_assert_eq!(wanted, if descending { found.reverse() } else { found });
+                let head = sort_head(&spec, a.as_ref(), descending);
+                prop_assert_eq!(from_sort_head(&spec, &head), a.clone());
+            }
+        }
+
+        #[test]
+        fn framed_bytes_hold_no_syntax_and_come_back(bytes: Vec<u8>) {
+            let framed = frame(&bytes);
+            prop_assert_eq!(unframe(&framed), Some(bytes));
+            let inner = &framed[1..framed.len() - 1];
+            prop_assert!(!inner.iter().any(|byte| b"\\*?\0\x02\x03\x1f\t\r\n".contains(byte)));
+        }
+
+        #[test]
+        fn tokens_come_back_with_their_places(text: String, other: String) {
+            let analyzer = Analyzer::new().with_stop_words(["a", "the"]);
+            let tokens = analyzer.analyze(&format!("the {text} a {other}"));
+            let written = write_tokens('\u{85}', &tokens);
+            prop_assert_eq!(read_tokens(&written), Some(tokens));
+        }
+
+        #[test]
+        fn numbers_split_without_loss(int in any::<i64>(), unsigned: u64, float: f64) {
+            for int in [i128::from(int), i128::from(unsigned)] {
+                let (near, rest) = split(&Value::Int(int)).expect("a number");
+                prop_assert_eq!(near as i128 + rest.unwrap_or(0), int);
+                prop_assert!(rest.unwrap_or(0).abs() <= 1_024);
+            }
+            let (near, _) = split(&Value::Float(float)).expect("a number");
+            prop_assert!(near.is_finite() || float.is_nan());
+        }
+    }
+
+    #[test]
+    fn a_longer_id_that_begins_alike_comes_later_both_ways() {
+        assert!(ordered_id(&IdKey::from_bytes(b"ab")) < ordered_id(&IdKey::from_bytes(b"abc")));
+        assert!(reversed("6162") > reversed("616263"));
+        assert_eq!(reversed("0123456789abcdef"), "fedcba9876543210g");
+    }
+}

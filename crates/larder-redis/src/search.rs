@@ -31,6 +31,8 @@ const ALL_TERMS: u64 = 100_000_000;
 const MOST_ROWS: u64 = i32::MAX as u64;
 /// How many rows come at once where all are looked at.
 const BATCH: usize = 1_000;
+/// How long the server keeps a cursor that is not read.
+const CURSOR_IDLE: Duration = Duration::from_secs(60);
 /// What the server calls the key of a row.
 const KEY: &str = "__key";
 
@@ -476,6 +478,8 @@ impl Search<'_> {
         load(&mut command, compiled, loads);
         command.arg("LIMIT").arg(0).arg(max);
         command.arg("WITHCURSOR").arg("COUNT").arg(BATCH);
+        // Of a cursor that nobody reads on, the server has only so many.
+        command.arg("MAXIDLE").arg(CURSOR_IDLE.as_millis() as u64);
         let mut command = self.finish(command, compiled);
         let mut seen = 0;
         loop {
