@@ -13,6 +13,9 @@
 //! | `u<i>`, `o<i>`, `w<i>` | the unit vector | the circle itself |
 //! | `p<i>` | the point as text | reading it back |
 //!
+//! Beside them stand the names of the fields that are missing, the id in ordered form, which
+//! answers without a sort come by, and its rank, from which on a cursor looks.
+//!
 //! What the encodings defend against was found by experiment and is told where each is made.
 
 use std::fmt::Write as _;
@@ -22,7 +25,7 @@ use larder_core::document::{FieldData, Values};
 use larder_core::text::TokenList;
 use larder_core::{Document, FieldSpec, GeoPoint, IdKey, Kind, Schema, Value};
 
-use crate::layout::{ID, NIL};
+use crate::layout::{ID, NIL, RANK};
 
 /// Parts the values of a list in one tag field.
 pub(crate) const SEPARATOR: u8 = 0x1f;
@@ -307,6 +310,7 @@ pub(crate) type Fields = Vec<(String, Vec<u8>)>;
 
 /// All that is indexed of a document, as fields of a hash.
 pub(crate) fn write(schema: &Schema, document: &Document, id: &IdKey) -> Fields {
+    let rank = rank(id);
     let id = ordered_id(id);
     let mut fields: Fields = Vec::with_capacity(2 * schema.fields().len() + 2);
     let mut nil = Vec::new();
@@ -378,7 +382,13 @@ pub(crate) fn write(schema: &Schema, document: &Document, id: &IdKey) -> Fields 
         fields.push((NIL.to_owned(), nil));
     }
     fields.push((ID.to_owned(), id.into_bytes()));
+    fields.push((RANK.to_owned(), rank.into_bytes()));
     fields
+}
+
+/// The rank of an id as a number of the index.
+pub(crate) fn rank(id: &IdKey) -> String {
+    number(id.rank() as f64)
 }
 
 fn write_tokens(mark: char, tokens: &TokenList) -> Vec<u8> {

@@ -10,7 +10,7 @@ use redis::{Cmd, Value, cmd};
 
 use crate::error;
 use crate::fields::{Exact, exact};
-use crate::layout::{EXPIRY, FINGERPRINT, ID, Layout, NIL};
+use crate::layout::{EXPIRY, FINGERPRINT, ID, Layout, NIL, RANK};
 use crate::link::Session;
 use crate::reply::{self, unexpected};
 
@@ -42,11 +42,11 @@ const TEXT: &[&str] = &["TEXT", "NOSTEM"];
 /// The attributes that the index of a schema has.
 fn attributes(schema: &Schema) -> Vec<Attribute> {
     let mut attributes: Vec<Attribute> = vec![
-        // A hash without any indexed field would not be in the index at all.
-        (FINGERPRINT.to_owned(), TAG),
         (NIL.to_owned(), TAG),
         (EXPIRY.to_owned(), NUMERIC),
         (ID.to_owned(), SORTED),
+        // In every hash, too: one without any field that is searched would not be in the index.
+        (RANK.to_owned(), NUMERIC),
     ];
     for (i, spec) in schema.fields().iter().enumerate() {
         let mut add = |name: char, kind| attributes.push((format!("{name}{i}"), kind));

@@ -27,6 +27,8 @@ pub(crate) const FINGERPRINT: &str = "_p";
 pub(crate) const EXPIRY: &str = "_exp";
 /// The field that names the fields which are missing or empty lists.
 pub(crate) const NIL: &str = "_nil";
+/// The field that holds the rank of the id: never lesser for the greater id.
+pub(crate) const RANK: &str = "_r";
 /// The field that holds the id in the order of ids.
 pub(crate) const ID: &str = "_id";
 

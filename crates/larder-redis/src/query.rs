@@ -12,10 +12,10 @@ use std::ops::Bound;
 
 use larder_core::expr::{Circle, Expr, Leaf};
 use larder_core::glob::{Glob, GlobPart};
-use larder_core::{GeoPoint, Schema, Timestamp, Value};
+use larder_core::{GeoPoint, IdKey, Schema, Timestamp, Value};
 
 use crate::fields::{self, END, Exact, number};
-use crate::layout::{EXPIRY, NIL};
+use crate::layout::{EXPIRY, NIL, RANK};
 
 /// The most stars of a pattern that the server is given: it tries the ways to spread them.
 const MAX_STARS: usize = 4;
@@ -45,12 +45,14 @@ pub(crate) struct Compiled {
 
 /// Compiles a filter for the rows that are alive at `now`; `None` if none can match.
 ///
-/// `patterns` tells whether the server finds every term that fits a pattern.
+/// `patterns` tells whether the server finds every term that fits a pattern. With `from`, ids of a
+/// lesser rank are left out.
 pub(crate) fn compile(
     schema: &Schema,
     expr: &Expr,
     now: Timestamp,
     patterns: bool,
+    from: Option<&IdKey>,
 ) -> Option<Compiled> {
     let mut compiler = Compiler {
         schema,
@@ -61,7 +63,10 @@ pub(crate) fn compile(
         exact: true,
     };
     let node = compiler.node(expr, true);
-    let alive = format!("-(@{EXPIRY}:[-inf {}])", now.as_millis());
+    let mut alive = format!("-(@{EXPIRY}:[-inf {}])", now.as_millis());
+    if let Some(from) = from {
+        alive = format!("(@{RANK}:[{} +inf]) {alive}", fields::rank(from));
+    }
     let text = match settle(node) {
         Node::Nothing => return None,
         Node::All => alive,

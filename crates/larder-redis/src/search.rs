@@ -33,6 +33,8 @@ const MOST_ROWS: u64 = i32::MAX as u64;
 const BATCH: usize = 1_000;
 /// How long the server keeps a cursor that is not read.
 const CURSOR_IDLE: Duration = Duration::from_secs(60);
+/// How many ids up to a cursor's may share its rank before another way is taken.
+const OF_ONE_RANK: usize = 8;
 /// What the server calls the key of a row.
 const KEY: &str = "__key";
 
@@ -95,23 +97,31 @@ impl Hits {
 impl Search<'_> {
     /// The rows of a query.
     pub(crate) async fn hits(&self, query: &Query, fetch: Fetch) -> Result<Hits> {
-        let Some(compiled) = self.compile(&query.expr) else {
+        let Some(compiled) = self.compile(&query.expr, None) else {
             return Ok(Hits::none());
         };
         if !compiled.exact {
             return self.checked(&compiled, query, fetch).await;
         }
-        let by_one = query.keys().len() <= 1 && query.after.is_none();
-        if by_one && compiled.predicates.is_empty() {
-            self.search(&compiled, query, fetch).await
-        } else {
-            self.aggregated(&compiled, query, fetch).await
+        if compiled.predicates.is_empty() {
+            match &query.after {
+                None if query.keys().len() <= 1 => {
+                    return self.search(&compiled, query, fetch).await;
+                }
+                Some(after) if query.order == Order::Id => {
+                    if let Some(hits) = self.behind_id(query, &after.id, fetch).await? {
+                        return Ok(hits);
+                    }
+                }
+                _ => {}
+            }
         }
+        self.aggregated(&compiled, query, fetch).await
     }
 
-    fn compile(&self, expr: &Expr) -> Option<Compiled> {
+    fn compile(&self, expr: &Expr, from: Option<&IdKey>) -> Option<Compiled> {
         let patterns = self.session.facts().max_expansions >= ALL_TERMS;
-        compile(&self.slot.schema, expr, self.now, patterns)
+        compile(&self.slot.schema, expr, self.now, patterns, from)
     }
 
     fn spec(&self, field: u16) -> Result<&FieldSpec> {
@@ -254,6 +264,30 @@ impl Search<'_> {
             (true, false) => Extent::Truncated(Truncation::Limit),
             _ => Extent::Exhausted,
         }
+    }
+
+    /// What comes behind an id, by `FT.SEARCH` from the id's rank on; `None` if too many ids share
+    /// it, as long ones that begin alike do.
+    async fn behind_id(&self, query: &Query, id: &IdKey, fetch: Fetch) -> Result<Option<Hits>> {
+        if query.total {
+            return Ok(None);
+        }
+        let Some(compiled) = self.compile(&query.expr, Some(id)) else {
+            return Ok(Some(Hits::none()));
+        };
+        let limit = query.limit.unwrap_or(usize::MAX);
+        let mut wider = query.clone();
+        wider.after = None;
+        wider.limit = Some(limit.saturating_add(OF_ONE_RANK));
+        let mut hits = self.search(&compiled, &wider, fetch).await?;
+        let whole = hits.extent.is_exhausted();
+        hits.rows.retain(|hit| hit.place.id > *id);
+        if !whole && hits.rows.len() < limit.max(1) {
+            return Ok(None);
+        }
+        hits.extent = self.extent(!whole || hits.rows.len() > limit, false);
+        hits.rows.truncate(limit);
+        Ok(Some(hits))
     }
 
     /// A row's place by the fields that it was sorted by.
@@ -578,7 +612,7 @@ impl Search<'_> {
     pub(crate) async fn aggregate(&self, query: &AggregateQuery) -> Result<Aggregated> {
         let schema = &self.slot.schema;
         let mut aggregator = Aggregator::new(query, schema);
-        let Some(compiled) = self.compile(&query.expr) else {
+        let Some(compiled) = self.compile(&query.expr, None) else {
             return Ok(aggregator.finish());
         };
         let group = query.group_by;
