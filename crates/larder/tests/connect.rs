@@ -142,7 +142,7 @@ async fn a_url_without_a_scheme_is_refused() {
 #[tokio::test]
 async fn no_message_repeats_a_password() {
     for url in [
-        "redis://:s3cret@host?s3cret=s3cret",
+        "redis://:s3cret@host?tll=s3cret",
         "redis://user:s3cret@host:6379/1",
         "redis://user:s3cret@host:6379/s3cret@",
         "redis://user:s3cret/@host",
