@@ -39,7 +39,7 @@ deny:
 advisories:
     cargo deny --config .deny.toml check advisories
 
-# The example: films in a cache, found in a dozen ways.
+# The example: films in a cache, found in a dozen ways; `just movies --store redis://..` on Redis.
 movies *args:
     cargo run --release --example movies -- {{ args }}
 

@@ -16,7 +16,8 @@ Asks 3,201 films all sorts of questions, changes some of them, and asks again.
 Usage: cargo run --release --example movies -- [options]
 
 Options:
-  --store URL   where the films are kept; `memory://` unless given.
+  --store URL   where the films are kept; `memory://` unless given, or on a server such as
+                `redis://127.0.0.1:6379/?namespace=movies`.
                 Films that an earlier run left there are replaced.
   --no-times    leave out how long each query took: the same output every time
   -h, --help    print this

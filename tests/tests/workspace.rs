@@ -9,8 +9,10 @@ use std::process::Command;
 use std::sync::LazyLock;
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
+use larder::redis::RedisBuilder;
 use larder::{CacheStore, Capability, EmbeddedStore, SystemClock};
 use larder_testkit::ReferenceStore;
+use larder_testkit::server::{Kind, offline, shared};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 /// The crates that others are made of: the vocabulary, and the macros that write it.
@@ -335,6 +337,62 @@ fn an_embedded_only_build_compiles_no_codec() {
     }
 }
 
+/// A program that has neither store: asks for a few, and prints the errors.
+const WITHOUT_STORES: &str = r#"
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+fn main() {
+    for url in std::env::args().skip(1) {
+        let mut context = Context::from_waker(Waker::noop());
+        match pin!(larder::connect(&url)).poll(&mut context) {
+            Poll::Ready(Err(error)) => println!("{error}"),
+            _ => panic!("there is a store"),
+        }
+    }
+}
+"#;
+
+#[test]
+fn a_build_without_a_store_says_which_feature_to_turn_on() {
+    // Tests have all features on, so this one is of a package of its own.
+    let package = Path::new(env!("CARGO_TARGET_TMPDIR")).join("without-stores");
+    fs::create_dir_all(package.join("src")).unwrap();
+    let manifest = format!(
+        "[workspace]\n[package]\nname = \"without-stores\"\nedition = \"2024\"\n\
+         [dependencies]\nlarder = {{ path = {:?}, default-features = false }}\n",
+        ROOT.join("crates/larder")
+    );
+    fs::write(package.join("Cargo.toml"), manifest).unwrap();
+    fs::write(package.join("src/main.rs"), WITHOUT_STORES).unwrap();
+    fs::copy(ROOT.join("Cargo.lock"), package.join("Cargo.lock")).unwrap();
+    let output = Command::new(env!("CARGO"))
+        .current_dir(&package)
+        .args(["run", "--quiet", "--offline", "--"])
+        .args(["redis://:s3cret@host", "rediss://host", "memory://"])
+        .env("CARGO_TARGET_DIR", package.join("target"))
+        .output()
+        .unwrap();
+    let err = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{err}");
+    let out = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<_> = out.lines().collect();
+    assert_eq!(lines.len(), 3, "{out}");
+    for (line, scheme) in lines.iter().zip(["redis", "rediss", "memory"]) {
+        let begin = format!("invalid config: there is no backend for `{scheme}://`; ");
+        assert!(line.starts_with(&begin), "{line}");
+        for part in [
+            "feature `embedded`",
+            "`memory://`",
+            "`redis` for `redis://`",
+        ] {
+            assert!(line.contains(part), "{line}");
+        }
+        assert!(!line.contains("s3cret"), "{line}");
+    }
+}
+
 #[test]
 fn core_without_features_has_none_of_its_optional_dependencies() {
     let packages = tree(CORE, &["--no-default-features", "--depth", "1"]);
@@ -387,11 +445,15 @@ fn features_of_the_facade_are_the_suffixes_of_crates_or_features_of_core() {
                 "feature {feature}"
             );
         } else {
-            assert_eq!(
-                turns_on,
-                &[format!("larder-core/{feature}")],
-                "feature {feature}"
+            // Of core, and of each other crate that has it, if that crate is on.
+            let mut expected = vec![format!("{CORE}/{feature}")];
+            let others = crates.iter();
+            expected.extend(
+                others
+                    .filter(|name| package(name).features.contains_key(feature))
+                    .map(|name| format!("{name}?/{feature}")),
             );
+            assert_eq!(turns_on, &expected, "feature {feature}");
         }
     }
     for name in crates {
@@ -541,18 +603,38 @@ fn decisions_bear_the_number_of_their_file() {
     assert!(numbers.contains(&1));
 }
 
-#[test]
-fn the_readme_says_what_the_stores_can_do() {
+/// What the store on a server of this kind can do.
+async fn redis_capability(kind: Kind) -> Capability {
+    let builder = RedisBuilder::from_url(&shared(kind).url()).unwrap();
+    // Nothing is written but what the self-test takes away again.
+    let store = builder.namespace("readme").connect().await.unwrap();
+    store.capability().clone()
+}
+
+#[tokio::test]
+async fn the_readme_says_what_the_stores_can_do() {
     let readme = fs::read_to_string(ROOT.join("README.md")).unwrap();
     let mut table = table_in(&readme);
     let embedded = EmbeddedStore::builder().build().unwrap();
     let reference = ReferenceStore::new(SystemClock);
-    for (name, capability) in [
-        ("embedded", embedded.capability()),
-        ("reference", reference.capability()),
+    let mut stores = vec![
+        ("embedded", "embedded", embedded.capability().clone()),
+        ("reference", "reference", reference.capability().clone()),
+    ];
+    for (column, kind) in [
+        ("redis", Kind::RedisSearch),
+        ("redis without search", Kind::Plain),
     ] {
+        if offline(&format!("whether the README is right of {column}")) {
+            assert!(table.remove(column).is_some(), "{column}");
+        } else {
+            stores.push((column, "redis", redis_capability(kind).await));
+        }
+    }
+    for (column, name, capability) in stores {
         assert_eq!(capability.name, name);
-        assert_eq!(table.remove(name), Some(table_of(capability)), "{name}");
+        let said = table.remove(column);
+        assert_eq!(said, Some(table_of(&capability)), "{column}");
     }
     assert!(table.is_empty(), "nobody checks {:?}", table.keys());
 }

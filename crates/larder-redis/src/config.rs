@@ -139,8 +139,8 @@ impl RedisBuilder {
         self
     }
 
-    /// Takes the time from `clock`. The server, which has a clock of its own, is then not told
-    /// when an object expires.
+    /// Takes the time from `clock`. The server, which has a clock of its own, then frees an
+    /// expired object an hour late, so that it does not take what is alive by `clock`.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self.injected_clock = true;

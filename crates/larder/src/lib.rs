@@ -5,6 +5,7 @@
 //!
 //! # Features
 //! - `derive`, `embedded`: the macros, and the store on moka and tantivy; both are on by default.
+//! - `redis`: the store on a Redis or Valkey server, that programs share. It turns on `bincode`.
 //! - `chrono`, `time`, `uuid`, `decimal`: fields of these crates' types; the last is `rust_decimal`.
 //!   With its plain feature `serde`, decimals are written by `bincode` and `postcard` and not read
 //!   back, so that every `get` from a store that keeps bytes is a miss
