@@ -37,6 +37,10 @@ pub(crate) fn tag(namespace: &str) -> String {
     format!("{{{}}}", percent_encode(namespace.as_bytes(), ESCAPED))
 }
 
+/// The number of this way to lay an entry out. A change of what `fields` writes raises it: then
+/// entries of before are those of another version.
+const LAYOUT: u8 = 1;
+
 /// The names of one model of one namespace.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
@@ -48,14 +52,14 @@ pub(crate) struct Layout {
     pub(crate) alias: String,
     /// Where it is kept which indexes of the model are in use.
     pub(crate) register: String,
-    /// The fingerprint of the schema as it stands in entries.
+    /// The layout and the fingerprint of the schema as they stand in entries.
     pub(crate) fingerprint: String,
 }
 
 impl Layout {
     pub(crate) fn new(tag: &str, schema: &Schema) -> Self {
         let model = percent_encode(schema.name().as_bytes(), ESCAPED);
-        let fingerprint = format!("{:016x}", schema.fingerprint());
+        let fingerprint = format!("{LAYOUT:x}{:016x}", schema.fingerprint());
         // `@` and `!` are escaped in names, so none of these can be the prefix of a model's keys.
         Self {
             prefix: format!("{tag}:{model}:"),

@@ -99,7 +99,8 @@ return 1
 
 /// Removes what is no entry of Larder's. Answers whether that was there.
 const HEAL: &str = r"
-if last or redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+if last and redis.call('HEXISTS', KEYS[1], '_b') == 1 then return 0 end
 redis.call('UNLINK', KEYS[1])
 return 1
 ";

@@ -9,6 +9,7 @@
 use std::time::Duration;
 
 use larder_core::aggregate::{AggregateQuery, Aggregated, Aggregator};
+use larder_core::codec;
 use larder_core::expr::Expr;
 use larder_core::query::{Order, Place, Query, SortKey};
 use larder_core::store::Found;
@@ -236,6 +237,7 @@ impl Search<'_> {
                     match self.slot.entry(self.shared, header, body, self.now) {
                         Entry::Own(found) => (Some(found), 0),
                         Entry::Version(version) => (None, version),
+                        Entry::Unreadable(number) => return Err(codec::missing(number).into()),
                         // It went while the server was answering.
                         Entry::Absent | Entry::Other | Entry::Foreign => continue,
                     }

@@ -88,8 +88,10 @@ pub(crate) enum Entry {
     Version(u64),
     /// Nothing, or what has expired.
     Absent,
-    /// An entry of another version of the model, or by a codec that this build lacks.
+    /// An entry of another version of the model.
     Other,
+    /// An object by a codec of this number, which this build lacks.
+    Unreadable(u8),
     /// Something that Larder did not write.
     Foreign,
 }
@@ -713,6 +715,9 @@ impl Slot {
                     Value::ServerError(cause) => return Err(error::of_server(&cause)),
                     _ => return Err(unexpected("HMGET")),
                 };
+                if let Entry::Unreadable(number) = entry {
+                    return Err(codec::missing(number));
+                }
                 if matches!(entry, Entry::Foreign) {
                     foreign.push(shared.prepare(&shared.scripts.heal, self, id, now));
                 }
@@ -758,9 +763,11 @@ impl Slot {
         let Some(body) = body else {
             return Entry::Version(header.version);
         };
-        let (Some(body), Some(codec)) = (reply::into_bytes(body), shared.codec(header.codec))
-        else {
-            return Entry::Other;
+        let Some(body) = reply::into_bytes(body) else {
+            return Entry::Foreign;
+        };
+        let Some(codec) = shared.codec(header.codec) else {
+            return Entry::Unreadable(header.codec);
         };
         Entry::Own(Found {
             object: Stored::Encoded(body.into(), codec),
