@@ -81,7 +81,9 @@ pub(crate) fn of_server(error: &ServerError) -> Error {
             ErrorKind::InvalidConfig,
             "authentication failed: a password is given, but the server has none".to_owned(),
         ),
-        _ if lower.contains("user executing the script can't") => (
+        _ if lower.contains("user executing the script can't")
+            || lower.contains("acl failure in script") =>
+        (
             ErrorKind::InvalidConfig,
             format!("the user of this connection is not permitted this; extend its ACL ({text})"),
         ),
@@ -195,6 +197,11 @@ mod tests {
                 "ERR The user executing the script can't run this command or subcommand script: f, on @user_script:1.",
                 ErrorKind::InvalidConfig,
                 "not permitted",
+            ),
+            (
+                "ERR ACL failure in script: User app has no permissions to run the 'time' command script: f, on @user_script:1.",
+                ErrorKind::InvalidConfig,
+                "'time' command",
             ),
             (
                 "DENIED Redis is running in protected mode",

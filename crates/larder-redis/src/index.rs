@@ -259,6 +259,10 @@ pub(crate) async fn drop_unused(
     layout: &Layout,
     unused: Duration,
 ) -> Result<()> {
+    if session.facts().replica {
+        // That is for those who write to its primary.
+        return Ok(());
+    }
     let since = seconds().saturating_sub(unused.as_secs());
     let mut range = cmd("ZRANGEBYSCORE");
     range

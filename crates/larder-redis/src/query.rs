@@ -12,6 +12,7 @@ use std::ops::Bound;
 
 use larder_core::expr::{Circle, Expr, Leaf};
 use larder_core::glob::{Glob, GlobPart};
+use larder_core::text::MAX_TOKEN_UNITS;
 use larder_core::{GeoPoint, IdKey, Schema, Timestamp, Value};
 
 use crate::fields::{self, END, Exact, number};
@@ -168,6 +169,12 @@ impl Compiler<'_> {
             Leaf::In(field, values) => self.any_of(*field, values, negated),
             Leaf::Range(field, low, high) => range(*field, low, high, negated),
             Leaf::Like(field, glob) => self.pattern(&Tags(*field), glob, negated),
+            // No word is so long. The server asked for it is killed by a null pointer, if the
+            // pattern has more than 1,024 characters.
+            Leaf::Token(_, glob) if least_units(glob) > MAX_TOKEN_UNITS => match negated {
+                true => Node::All,
+                false => Node::Nothing,
+            },
             Leaf::Token(field, glob) => {
                 let words = Words {
                     field: *field,
@@ -227,7 +234,7 @@ impl Compiler<'_> {
         let parts = glob.parts();
         let mut wider = Vec::new();
         for (position, part) in parts.iter().enumerate() {
-            let GlobPart::Text(_) = part else { continue };
+            let GlobPart::Text(text) = part else { continue };
             let mut around = vec![part.clone()];
             if position > 0 {
                 around.insert(0, GlobPart::Many);
@@ -235,8 +242,17 @@ impl Compiler<'_> {
             if position + 1 < parts.len() {
                 around.push(GlobPart::Many);
             }
-            wider.push(Node::literal(self.small_pattern(terms, &around), false));
+            if !wider.iter().any(|(_, known)| *known == around) {
+                wider.push((text.len(), around));
+            }
         }
+        // The longest leave the fewest rows; each one costs the server a walk through all terms.
+        wider.sort_by_key(|(length, _)| std::cmp::Reverse(*length));
+        wider.truncate(MAX_STARS);
+        let wider = wider
+            .into_iter()
+            .map(|(_, around)| Node::literal(self.small_pattern(terms, &around), false))
+            .collect();
         self.inexact(Node::And(wider), negated)
     }
 
@@ -329,6 +345,16 @@ impl Compiler<'_> {
         self.loads.push(format!("t{field}"));
         wider
     }
+}
+
+/// How many units a word has at least that fits.
+fn least_units(glob: &Glob) -> usize {
+    let units = |part: &GlobPart| match part {
+        GlobPart::Text(text) => text.chars().count(),
+        GlobPart::One => 1,
+        GlobPart::Many => 0,
+    };
+    glob.parts().iter().map(units).sum()
 }
 
 /// What patterns are written over.

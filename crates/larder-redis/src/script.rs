@@ -56,6 +56,12 @@ local time = redis.call('TIME')
 local version = time[1] * 1000000 + time[2]
 if last and tonumber(last) >= version then version = tonumber(last) + 1 end
 version = string.format('%.0f', version)
+-- A server that is full refuses the first write of a script at most, and never DEL. This writes
+-- nothing, but is refused.
+local room = redis.pcall('SETRANGE', KEYS[1], 0, '')
+if type(room) == 'table' and room.err and not string.find(room.err, 'WRONGTYPE', 1, true) then
+  return room
+end
 redis.call('DEL', KEYS[1])
 if expires == '-' or tonumber(expires) > now then
   if expires ~= '-' then redis.call('HSET', KEYS[1], '_exp', expires) end

@@ -80,6 +80,16 @@ pub(crate) struct Slot {
     foreign: AtomicU64,
 }
 
+/// Where the keys of the namespace are.
+enum Home {
+    /// On the node of this connection, all of them.
+    Here,
+    /// On another node.
+    Elsewhere,
+    /// On their way from this node to another.
+    Between,
+}
+
 /// What was found under a key.
 pub(crate) enum Entry {
     /// An entry of this model that is alive.
@@ -347,10 +357,7 @@ impl Shared {
             // A server with search has come where there was none: what was said stays said.
             return Err(index::unsupported(operation));
         }
-        let mut progress = self.ready(&session, slot).await?;
-        if session.facts().cluster && self.is_moving(&session).await? {
-            progress = Progress::Scanning;
-        }
+        let progress = self.ready(&session, slot).await?;
         slot.register(self, &session).await?;
         Ok((session, progress))
     }
@@ -372,24 +379,38 @@ impl Shared {
         query: &Query,
         fetch: Fetch,
     ) -> Result<(Hits, Progress)> {
-        let mut made_anew = false;
+        let (mut made_anew, mut moved) = (false, false);
         loop {
             let (session, progress) = self.begin(slot, operation).await?;
             match self.search(&session, slot).hits(query, fetch).await {
-                Ok(hits) => return Ok((hits, progress)),
+                Ok(hits) => match self.home(&session).await? {
+                    Home::Here => return Ok((hits, progress)),
+                    Home::Elsewhere if !moved => moved = true,
+                    Home::Elsewhere | Home::Between => return Ok((hits, Progress::Scanning)),
+                },
                 Err(failure) => slot.again(failure, &mut made_anew)?,
             }
         }
     }
 
-    /// Whether the namespace's keys are on their way to another node of the cluster: then each
-    /// node has a part of the index.
-    async fn is_moving(&self, session: &Session) -> Result<bool> {
+    /// Where the namespace's keys are, asked after the index: a node of a cluster that is not, or
+    /// not any more, their home has a part of them or none, and its index says nothing of that.
+    async fn home(&self, session: &Session) -> Result<Home> {
+        if !session.facts().cluster {
+            return Ok(Home::Here);
+        }
         let mut pipe = redis::pipe();
         // Of a key that is not there the node says where else it might be.
         pipe.cmd("EXISTS").arg(format!("{}:!moving", self.tag));
+        // Answered by every node, so that the question is not put to the new home instead.
+        pipe.cmd("PING");
         let answers = session.run(self.config.timeout, &pipe).await?;
-        Ok(matches!(answers.first(), Some(Value::ServerError(_))))
+        match answers.first() {
+            Some(Value::ServerError(cause)) if error::is_moved(cause) => Ok(Home::Elsewhere),
+            Some(Value::ServerError(cause)) if cause.code() == "ASK" => Ok(Home::Between),
+            Some(Value::ServerError(cause)) => Err(error::of_server(cause)),
+            _ => Ok(Home::Here),
+        }
     }
 
     async fn query(&self, slot: &Slot, query: &Query) -> Result<Answer> {
@@ -419,12 +440,16 @@ impl Shared {
     }
 
     async fn aggregate(&self, slot: &Slot, query: &AggregateQuery) -> Result<Aggregated> {
-        let mut made_anew = false;
+        let (mut made_anew, mut moved) = (false, false);
         loop {
             let (session, progress) = self.begin(slot, "aggregate").await?;
             complete(progress)?;
             match self.search(&session, slot).aggregate(query).await {
-                Ok(aggregated) => return Ok(aggregated),
+                Ok(aggregated) => match self.home(&session).await? {
+                    Home::Here => return Ok(aggregated),
+                    Home::Elsewhere if !moved => moved = true,
+                    Home::Elsewhere | Home::Between => complete(Progress::Scanning)?,
+                },
                 Err(failure) => slot.again(failure, &mut made_anew)?,
             }
         }
@@ -659,6 +684,7 @@ impl Slot {
             Failure::NoIndex(_) if !*made_anew => {
                 *made_anew = true;
                 *self.complete_on.lock() = None;
+                *self.registered.lock() = None;
                 Ok(())
             }
             Failure::NoIndex(error) | Failure::Other(error) => Err(error),
@@ -677,9 +703,11 @@ impl Slot {
             .is_none_or(|last| last.elapsed() >= every);
         if due {
             *self.registered.lock() = Some(Instant::now());
-            session
-                .one(shared.config.timeout, &index::register(&self.layout))
-                .await?;
+            let mut pipe = redis::pipe();
+            pipe.add_command(index::register(&self.layout));
+            // Refused by a replica, or by a server that is full: then the index may be dropped
+            // by another program, and is made anew. No reason not to ask it now.
+            session.run(shared.config.timeout, &pipe).await?;
         }
         Ok(())
     }
