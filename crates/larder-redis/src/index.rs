@@ -2,6 +2,10 @@
 //!
 //! Each version of a model has an index of its own over the same keys, and takes in only entries
 //! with its fingerprint; so programs of two versions work side by side.
+//!
+//! It is asked by a second name (an alias) that ends when it is dropped. A program that knows its
+//! index to be complete would else not notice that another program made it anew, and take the
+//! rows of a scan that is still on for all there are.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +15,7 @@ use redis::{Cmd, Value, cmd};
 use crate::error;
 use crate::fields::{Exact, exact};
 use crate::layout::{EXPIRY, FINGERPRINT, ID, Layout, NIL, RANK};
-use crate::link::Session;
+use crate::link::{Session, random};
 use crate::reply::{self, unexpected};
 
 /// The most fields that a RediSearch index can have.
@@ -121,16 +125,16 @@ pub(crate) enum Progress {
 }
 
 /// Makes sure that the index is there and is what the schema asks for, and waits until it holds
-/// every entry, or until `patience` ends.
+/// every entry, or until `patience` ends. Answers the name to ask it by, too.
 pub(crate) async fn ensure(
     session: &Session,
     deadline: Duration,
     layout: &Layout,
     schema: &Schema,
     patience: Duration,
-) -> Result<Progress> {
+) -> Result<(Progress, String)> {
     for attempt in 0.. {
-        match info(session, deadline, layout).await? {
+        match info(session, deadline, &layout.index).await? {
             Some(info) if has_attributes(&info, schema) => break,
             Some(_) if attempt > 2 => {
                 return Err(Error::internal(format!(
@@ -147,9 +151,37 @@ pub(crate) async fn ensure(
             None => make(session, deadline, layout, schema).await?,
         }
     }
-    tokio::time::timeout(patience, wait(session, deadline, layout))
+    let name = name(session, deadline, layout).await?;
+    let progress = tokio::time::timeout(patience, wait(session, deadline, &name))
         .await
-        .unwrap_or(Ok(Progress::Scanning))
+        .unwrap_or(Ok(Progress::Scanning))?;
+    Ok((progress, name))
+}
+
+/// The name to ask the index by: one that another program gave it and wrote down, or a new one.
+async fn name(session: &Session, deadline: Duration, layout: &Layout) -> Result<String> {
+    let mut pipe = redis::pipe();
+    pipe.cmd("HGET").arg(&layout.names).arg(&layout.index);
+    let known = session.run(deadline, &pipe).await?.pop();
+    let known = known.and_then(reply::into_bytes);
+    if let Some(known) = known.and_then(|known| String::from_utf8(known).ok())
+        && info(session, deadline, &known).await?.is_some()
+    {
+        return Ok(known);
+    }
+    let name = format!("{}#{:016x}", layout.index, random());
+    let mut pipe = redis::pipe();
+    pipe.cmd("FT.ALIASUPDATE").arg(&name).arg(&layout.index);
+    pipe.cmd("HSET")
+        .arg(&layout.names)
+        .arg(&layout.index)
+        .arg(&name);
+    let answers = session.run(deadline, &pipe).await?;
+    match answers.first() {
+        // A replica refuses, and so does a server that is full. The index has a name all the same.
+        Some(Value::ServerError(_)) => Ok(layout.index.clone()),
+        _ => Ok(name),
+    }
 }
 
 async fn make(
@@ -175,9 +207,9 @@ async fn make(
     }
 }
 
-async fn wait(session: &Session, deadline: Duration, layout: &Layout) -> Result<Progress> {
+async fn wait(session: &Session, deadline: Duration, name: &str) -> Result<Progress> {
     loop {
-        let Some(info) = info(session, deadline, layout).await? else {
+        let Some(info) = info(session, deadline, name).await? else {
             // Gone again: the next query makes it anew.
             return Ok(Progress::Scanning);
         };
@@ -192,10 +224,10 @@ async fn wait(session: &Session, deadline: Duration, layout: &Layout) -> Result<
 pub(crate) async fn info(
     session: &Session,
     deadline: Duration,
-    layout: &Layout,
+    name: &str,
 ) -> Result<Option<Value>> {
     let mut pipe = redis::pipe();
-    pipe.cmd("FT.INFO").arg(&layout.index);
+    pipe.cmd("FT.INFO").arg(name);
     match session.run(deadline, &pipe).await?.pop() {
         Some(Value::ServerError(cause)) if error::is_no_such_index(&cause) => Ok(None),
         Some(Value::ServerError(cause)) => Err(error::of_server(&cause)),
@@ -281,6 +313,7 @@ pub(crate) async fn drop_unused(
     {
         pipe.cmd("FT.DROPINDEX").arg(name);
         pipe.cmd("ZREM").arg(&layout.register).arg(name);
+        pipe.cmd("HDEL").arg(&layout.names).arg(name);
     }
     if pipe.is_empty() {
         return Ok(());

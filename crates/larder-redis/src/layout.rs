@@ -52,6 +52,8 @@ pub(crate) struct Layout {
     pub(crate) alias: String,
     /// Where it is kept which indexes of the model are in use.
     pub(crate) register: String,
+    /// Where it is kept by which name each index of the model is asked.
+    pub(crate) names: String,
     /// The layout and the fingerprint of the schema as they stand in entries.
     pub(crate) fingerprint: String,
 }
@@ -66,6 +68,7 @@ impl Layout {
             index: format!("{tag}:{model}@{fingerprint}"),
             alias: format!("{tag}:{model}"),
             register: format!("{tag}:{model}!indexes"),
+            names: format!("{tag}:{model}!names"),
             fingerprint,
         }
     }
@@ -200,6 +203,7 @@ mod tests {
                     &layout.index,
                     &layout.alias,
                     &layout.register,
+                    &layout.names,
                 ] {
                     assert_eq!(seen.insert(name.clone(), own), None, "{own:?}: {name}");
                 }

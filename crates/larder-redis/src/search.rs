@@ -60,6 +60,8 @@ pub(crate) struct Search<'a> {
     pub(crate) shared: &'a Shared,
     pub(crate) session: &'a Session,
     pub(crate) slot: &'a Slot,
+    /// The name to ask the index by.
+    pub(crate) index: &'a str,
     pub(crate) now: Timestamp,
 }
 
@@ -147,10 +149,7 @@ impl Search<'_> {
 
     fn begin(&self, name: &str, compiled: &Compiled) -> Cmd {
         let mut command = cmd(name);
-        command
-            .arg(&self.slot.layout.index)
-            .arg(&compiled.text)
-            .arg("VERBATIM");
+        command.arg(self.index).arg(&compiled.text).arg("VERBATIM");
         command
     }
 
@@ -556,7 +555,7 @@ impl Search<'_> {
                     command = cmd("FT.CURSOR");
                     command
                         .arg("READ")
-                        .arg(&self.slot.layout.index)
+                        .arg(self.index)
                         .arg(cursor)
                         .arg("COUNT")
                         .arg(BATCH);

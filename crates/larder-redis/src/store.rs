@@ -73,8 +73,8 @@ pub(crate) struct Slot {
     pub(crate) layout: Layout,
     /// Held while the index is made or waited for.
     building: tokio::sync::Mutex<()>,
-    /// The run of the server on which the index is known to hold every entry.
-    complete_on: Mutex<Option<String>>,
+    /// The index, once it is known to hold every entry.
+    complete: Mutex<Option<Complete>>,
     /// When the use of the index was last written down.
     registered: Mutex<Option<Instant>>,
     foreign: AtomicU64,
@@ -88,6 +88,14 @@ enum Home {
     Elsewhere,
     /// On their way from this node to another.
     Between,
+}
+
+/// An index that holds every entry.
+struct Complete {
+    /// The run of the server that it is on.
+    run: String,
+    /// The name to ask it by.
+    index: Arc<str>,
 }
 
 /// What was found under a key.
@@ -327,28 +335,33 @@ impl Shared {
         Ok(Model::new(Arc::clone(&slot.schema), number as u32))
     }
 
-    /// Makes sure that the model's index is there, and says whether it holds every entry.
-    async fn ready(&self, session: &Session, slot: &Slot) -> Result<Progress> {
+    /// Makes sure that the model's index is there. Answers whether it holds every entry, and the
+    /// name to ask it by.
+    async fn ready(&self, session: &Session, slot: &Slot) -> Result<(Progress, Arc<str>)> {
         let run = &session.facts().id;
-        if slot.complete_on.lock().as_ref() == Some(run) {
-            return Ok(Progress::Complete);
+        if let Some(index) = slot.complete_on(run) {
+            return Ok((Progress::Complete, index));
         }
         let _building = slot.building.lock().await;
-        if slot.complete_on.lock().as_ref() == Some(run) {
-            return Ok(Progress::Complete);
+        if let Some(index) = slot.complete_on(run) {
+            return Ok((Progress::Complete, index));
         }
         let (deadline, patience) = (self.config.timeout, self.config.query_timeout);
-        let progress =
+        let (progress, index) =
             index::ensure(session, deadline, &slot.layout, &slot.schema, patience).await?;
+        let index: Arc<str> = index.into();
         if progress == Progress::Complete {
-            *slot.complete_on.lock() = Some(run.clone());
+            *slot.complete.lock() = Some(Complete {
+                run: run.clone(),
+                index: Arc::clone(&index),
+            });
         }
-        Ok(progress)
+        Ok((progress, index))
     }
 
-    /// What every question to the index begins with: the connection, and whether the index
-    /// holds every entry.
-    async fn begin(&self, slot: &Slot, operation: &str) -> Result<(Session, Progress)> {
+    /// What every question to the index begins with: the connection, whether the index holds
+    /// every entry, and its name.
+    async fn begin(&self, slot: &Slot, operation: &str) -> Result<(Session, Progress, Arc<str>)> {
         let session = self.session().await?;
         if let Some(refused) = &session.facts().query_refused {
             return Err(refused.clone());
@@ -357,16 +370,17 @@ impl Shared {
             // A server with search has come where there was none: what was said stays said.
             return Err(index::unsupported(operation));
         }
-        let progress = self.ready(&session, slot).await?;
+        let (progress, index) = self.ready(&session, slot).await?;
         slot.register(self, &session).await?;
-        Ok((session, progress))
+        Ok((session, progress, index))
     }
 
-    fn search<'a>(&'a self, session: &'a Session, slot: &'a Slot) -> Search<'a> {
+    fn search<'a>(&'a self, session: &'a Session, slot: &'a Slot, index: &'a str) -> Search<'a> {
         Search {
             shared: self,
             session,
             slot,
+            index,
             now: self.now(),
         }
     }
@@ -381,8 +395,9 @@ impl Shared {
     ) -> Result<(Hits, Progress)> {
         let (mut made_anew, mut moved) = (false, false);
         loop {
-            let (session, progress) = self.begin(slot, operation).await?;
-            match self.search(&session, slot).hits(query, fetch).await {
+            let (session, progress, index) = self.begin(slot, operation).await?;
+            let search = self.search(&session, slot, &index);
+            match search.hits(query, fetch).await {
                 Ok(hits) => match self.home(&session).await? {
                     Home::Here => return Ok((hits, progress)),
                     Home::Elsewhere if !moved => moved = true,
@@ -442,9 +457,10 @@ impl Shared {
     async fn aggregate(&self, slot: &Slot, query: &AggregateQuery) -> Result<Aggregated> {
         let (mut made_anew, mut moved) = (false, false);
         loop {
-            let (session, progress) = self.begin(slot, "aggregate").await?;
+            let (session, progress, index) = self.begin(slot, "aggregate").await?;
             complete(progress)?;
-            match self.search(&session, slot).aggregate(query).await {
+            let search = self.search(&session, slot, &index);
+            match search.aggregate(query).await {
                 Ok(aggregated) => match self.home(&session).await? {
                     Home::Here => return Ok(aggregated),
                     Home::Elsewhere if !moved => moved = true,
@@ -644,7 +660,7 @@ impl Shared {
         query.total = true;
         let (hits, _) = self.hits(slot, "stats", &query, Fetch::Ids).await?;
         stats.objects = hits.total.unwrap_or(hits.rows.len() as u64);
-        if let Some(info) = index::info(&session, self.config.timeout, &slot.layout).await? {
+        if let Some(info) = index::info(&session, self.config.timeout, &slot.layout.index).await? {
             let number = |name| reply::get(&info, name).and_then(reply::float);
             let megabytes = number("total_index_memory_sz_mb").unwrap_or(0.0);
             stats.index_bytes = (megabytes * 1_048_576.0) as u64;
@@ -672,10 +688,17 @@ impl Slot {
             layout: Layout::new(tag, schema),
             schema: Arc::clone(schema),
             building: tokio::sync::Mutex::default(),
-            complete_on: Mutex::default(),
+            complete: Mutex::default(),
             registered: Mutex::default(),
             foreign: AtomicU64::new(0),
         }
+    }
+
+    /// The name of the index, if it is known to hold every entry on this run of the server.
+    fn complete_on(&self, run: &str) -> Option<Arc<str>> {
+        let complete = self.complete.lock();
+        let complete = complete.as_ref().filter(|complete| complete.run == run)?;
+        Some(Arc::clone(&complete.index))
     }
 
     /// Whether to ask once more: if the index was gone, and that for the first time.
@@ -683,7 +706,7 @@ impl Slot {
         match failure {
             Failure::NoIndex(_) if !*made_anew => {
                 *made_anew = true;
-                *self.complete_on.lock() = None;
+                *self.complete.lock() = None;
                 *self.registered.lock() = None;
                 Ok(())
             }
@@ -756,9 +779,9 @@ impl Slot {
             }
         }
         if !foreign.is_empty() {
-            let healed = shared
-                .scripts(session, &shared.scripts.heal, foreign)
-                .await?;
+            // On a replica it stays what it is, a miss.
+            let healed = shared.scripts(session, &shared.scripts.heal, foreign).await;
+            let healed = healed.unwrap_or_default();
             let healed = healed
                 .iter()
                 .filter(|answer| matches!(answer, Value::Int(1)));

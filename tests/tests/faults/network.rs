@@ -5,7 +5,9 @@ use larder::redis::ReadPolicy;
 use larder_testkit::server::{Kind, Server};
 
 use crate::proxy::{Mode, Proxy};
-use crate::{LOST, Report, builder, ends, fill, heals, holds, impatient, item, items, works_again};
+use crate::{
+    LOST, Report, builder, ends, fill, heals, holds, impatient, item, items, meets, works_again,
+};
 
 pub(crate) async fn wrong_password() -> Report {
     let mut report = Report::new();
@@ -45,16 +47,7 @@ pub(crate) async fn password_changed() -> Report {
     };
     change(&[">other", "<s3cret"]);
     server.client_kill_all();
-    // The operation that finds the connection gone may be told just that.
-    let refused = ends(async {
-        loop {
-            match cache.get(&1).await {
-                Err(error) if error.kind() == ErrorKind::Unavailable => {}
-                answer => return answer,
-            }
-        }
-    })
-    .await;
+    let refused = meets(|| cache.get(&1)).await;
     let error = refused.as_ref().unwrap_err();
     assert!(!format!("{error} {error:?}").contains("s3cret"), "{error}");
     report.fails("get", refused, &[ErrorKind::InvalidConfig]);
@@ -80,15 +73,7 @@ pub(crate) async fn no_redis() -> Report {
     proxy.set(Mode::Http);
     let connected = ends(builder(&proxy.url()).connect()).await;
     report.fails("connect", connected, &[ErrorKind::InvalidConfig]);
-    let refused = ends(async {
-        loop {
-            match cache.get(&1).await {
-                Err(error) if error.kind() == ErrorKind::Unavailable => {}
-                answer => return answer,
-            }
-        }
-    })
-    .await;
+    let refused = meets(|| cache.get(&1)).await;
     report.fails("get", refused, &[ErrorKind::InvalidConfig]);
     report.fails(
         "put",
@@ -115,15 +100,7 @@ pub(crate) async fn silent() -> Report {
     proxy.set(Mode::Silent);
     let connected = ends(impatient(&proxy.url()).connect()).await;
     report.fails("connect", connected, &[ErrorKind::Timeout]);
-    let get = ends(async {
-        loop {
-            match cache.get(&1).await {
-                Err(error) if error.kind() == ErrorKind::Unavailable => {}
-                answer => return answer,
-            }
-        }
-    })
-    .await;
+    let get = meets(|| cache.get(&1)).await;
     report.fails("get", get, &[ErrorKind::Timeout]);
     report.fails("put", ends(cache.put(item(1))).await, LOST);
     proxy.set(Mode::Forward);

@@ -205,6 +205,14 @@ pub(crate) async fn replica() -> Report {
         other,
         &[ErrorKind::Unavailable],
     );
+    // What is none of ours is a miss, though it cannot be removed there.
+    let key = "{faults}:item:%00%00%00%00%00%00%00%05";
+    primary.command(&["DEL", key]);
+    primary.command(&["SET", key, "foreign"]);
+    assert_eq!(primary.command(&["WAIT", "1", "60000"]).number(), Some(1));
+    assert_eq!(ends(cache.get(&5)).await.unwrap(), None);
+    ends(written.put(item(5))).await.unwrap();
+    assert_eq!(primary.command(&["WAIT", "1", "60000"]).number(), Some(1));
     assert_eq!(replica.command(&["REPLICAOF", "NO", "ONE"]).text(), "OK");
     works_again(&cache).await;
     holds(&cache, 0..100).await;

@@ -110,6 +110,34 @@ async fn answers_while_an_index_is_built_are_marked_or_waited_for() {
     assert!(marked > 0, "20,000 rows were indexed at once");
 }
 
+/// A program that knows its index to be complete is not told when another makes it anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_another_program_makes_anew_is_waited_for() {
+    if offline("an index made anew by another") {
+        return;
+    }
+    let server = Server::start(Kind::RedisSearch);
+    let name = "anew";
+    let knowing: Cache<Item> = cache(at(&server.url(), name)).await;
+    fill(&knowing, 0..20_000).await;
+    let other = store(at(&server.url(), name)).await;
+    for index in indexes(&server, name) {
+        assert_eq!(server.command(&["FT.DROPINDEX", &index]).text(), "OK");
+    }
+    let made = tokio::spawn(async move { Cache::<Item>::builder(other).build().await });
+    server.wait_until(&["FT._LIST"], name);
+    while !made.is_finished() {
+        let find = knowing.find(|i| i.name.eq("n3")).with_total().limit(10_000);
+        let page = ends(find.ids()).await.unwrap();
+        if page.extent.is_exhausted() {
+            assert_eq!(page.items.len(), 2_000);
+        }
+    }
+    ends(made).await.unwrap().unwrap();
+    let count = knowing.find(|i| i.name.eq("n3")).count();
+    assert_eq!(ends(count).await.unwrap(), 2_000);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unused_index_is_dropped_and_made_anew_when_its_program_comes_back() {
     if offline("unused indexes") {
