@@ -157,7 +157,9 @@ impl RedisBuilder {
         let tag = layout::tag(&config.namespace);
         let link = Link::new(Arc::clone(&config), tag.clone())?;
         let session = link.session().await?;
-        let query = session.facts().query_refused.is_none();
+        // What is refused for the moment only, by a server that is full say, is not denied.
+        let refused = session.facts().query_refused.as_ref();
+        let query = refused.is_none_or(|error| error.kind() != ErrorKind::Unsupported);
         let mut capability = Capability::objects_only(error::STORE);
         capability.query = query;
         capability.text = query;
