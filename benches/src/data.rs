@@ -155,14 +155,22 @@ pub fn ids(seed: u64, below: u64, count: usize) -> Vec<u64> {
 /// Those of the store.
 pub fn load(store: &EmbeddedStore, seed: u64, objects: usize) -> Result<Cache<User>> {
     let cache: Cache<User> = block_on(Cache::builder(store.clone()).build())?;
+    block_on(fill(&cache, seed, objects))?;
+    store.flush()?;
+    Ok(cache)
+}
+
+/// Puts the first `objects` users of `seed` into a cache.
+///
+/// # Errors
+/// Those of the store.
+pub async fn fill(cache: &Cache<User>, seed: u64, objects: usize) -> Result<()> {
     let mut users = Users::new(seed).take(objects);
     loop {
         let portion: Vec<Arc<User>> = users.by_ref().take(PUTS_AT_ONCE).map(Arc::new).collect();
         if portion.is_empty() {
-            break;
+            return Ok(());
         }
-        block_on(cache.put_many(portion))?;
+        cache.put_many(portion).await?;
     }
-    store.flush()?;
-    Ok(cache)
 }

@@ -1,4 +1,4 @@
-//! The six query shapes that every find is measured over.
+//! The query shapes that finds are measured over.
 
 use larder::{Cache, CacheFields, Filter, Find};
 
@@ -21,6 +21,8 @@ pub enum Shape {
     OneWord,
     /// Users whose bio holds two words, ranks 10 to 19 and 40 to 59: about 1 %.
     TwoWords,
+    /// Users with a word in their bio that starts as a word of rank 600 to 619 does: about 7 %.
+    Prefix,
     /// All users.
     All,
 }
@@ -28,7 +30,7 @@ pub enum Shape {
 type Fields = <User as CacheFields>::Fields<User>;
 
 impl Shape {
-    /// All shapes.
+    /// The shapes that are measured on the embedded store.
     pub const EACH: [Self; 6] = [
         Self::Tag,
         Self::CityAndAge,
@@ -36,6 +38,16 @@ impl Shape {
         Self::OneWord,
         Self::TwoWords,
         Self::All,
+    ];
+
+    /// The shapes that are measured on Redis.
+    pub const ON_REDIS: [Self; 6] = [
+        Self::Tag,
+        Self::CityAndAge,
+        Self::AgeRange,
+        Self::OneWord,
+        Self::TwoWords,
+        Self::Prefix,
     ];
 
     /// How it is called in figures.
@@ -46,6 +58,7 @@ impl Shape {
             Self::AgeRange => "age range",
             Self::OneWord => "one word",
             Self::TwoWords => "two words",
+            Self::Prefix => "prefix",
             Self::All => "all",
         }
     }
@@ -63,6 +76,7 @@ impl Shape {
                 word(10 + variant % 10),
                 word(40 + variant % 20)
             )),
+            Self::Prefix => u.bio.prefix(start(variant)),
             Self::All => Filter::all(),
         }
     }
@@ -83,6 +97,10 @@ impl Shape {
             Self::AgeRange => (age..age + 25).contains(&user.age),
             Self::OneWord => holds(40 + variant % 20),
             Self::TwoWords => holds(10 + variant % 10) && holds(40 + variant % 20),
+            Self::Prefix => {
+                let wanted = start(variant);
+                user.bio.split(' ').any(|word| word.starts_with(&wanted))
+            }
             Self::All => true,
         }
     }
@@ -97,4 +115,9 @@ impl Shape {
     pub fn first(self, cache: &Cache<User>, variant: usize) -> Find<'_, User> {
         cache.find(|u| self.filter(u, variant)).limit(PAGE)
     }
+}
+
+/// Four letters that a word of rank 600 to 619 starts with.
+fn start(variant: usize) -> String {
+    word(600 + variant % 20).chars().take(4).collect()
 }

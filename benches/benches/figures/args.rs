@@ -15,6 +15,8 @@ pub(crate) struct Scale {
     pub(crate) puts: usize,
     /// Rounds of a comparison of finds.
     pub(crate) find_rounds: usize,
+    /// Gets or puts over a connection in a round.
+    pub(crate) trips: usize,
 }
 
 const FULL: Scale = Scale {
@@ -24,6 +26,7 @@ const FULL: Scale = Scale {
     gets: 20_000,
     puts: 500,
     find_rounds: 80,
+    trips: 500,
 };
 
 const QUICK: Scale = Scale {
@@ -33,6 +36,7 @@ const QUICK: Scale = Scale {
     gets: 10_000,
     puts: 200,
     find_rounds: 20,
+    trips: 100,
 };
 
 /// The command line.

@@ -1,5 +1,5 @@
-//! The figures that `performance.md` promises of the embedded store, each measured against its
-//! other side in this very run:
+//! The figures that `performance.md` promises, each measured against its other side in this very
+//! run. Those on Redis start servers of their own:
 //!
 //! ```text
 //! cargo bench -p larder-benches --bench figures [-- [--quick] [--strict] [G1 G4 ..]]
@@ -17,6 +17,12 @@ mod growth;
 mod hitbox_gets;
 mod pending;
 mod puts;
+mod redis;
+mod redis_finds;
+mod redis_gets;
+mod redis_memory;
+mod redis_om;
+mod redis_puts;
 mod report;
 mod stalls;
 
@@ -34,13 +40,18 @@ type Rows = Result<Vec<Row>, Failure>;
 type Figure = (&'static str, fn(&Scale) -> Rows);
 
 /// G16 comes first: it counts what the process grows by, which memory freed before would hide.
-const FIGURES: [Figure; 6] = [
+const FIGURES: [Figure; 11] = [
     ("G16", growth::measure),
     ("G1", gets::measure),
     ("G2", against_hitbox),
     ("G4", puts::measure),
     ("G5", pending::measure),
     ("G8", stalls::measure),
+    ("G9", redis_gets::measure),
+    ("G10", redis_finds::measure),
+    ("G11", redis_om::measure),
+    ("G13", redis_memory::measure),
+    ("G14", redis_puts::measure),
 ];
 
 #[cfg(feature = "hitbox")]

@@ -158,6 +158,7 @@ pub(crate) fn newest(mut user: User, shape: Shape, variant: usize, joined: u64) 
             let words = [data::word(10 + variant % 10), data::word(40 + variant % 20)];
             user.bio = words.join(" ") + " " + &user.bio;
         }
+        Shape::Prefix => user.bio = data::word(600 + variant % 20) + " " + &user.bio,
         Shape::All => {}
     }
     Arc::new(user)

@@ -10,10 +10,6 @@ use crate::args::Scale;
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Goal {
     AtMost(f64),
-    #[cfg_attr(
-        not(feature = "hitbox"),
-        expect(dead_code, reason = "what hitbox is measured by")
-    )]
     AtLeast(f64),
     /// To be seen, not to be reached.
     None,
@@ -69,6 +65,12 @@ impl Row {
     ) -> Self {
         let note = format!("{} / {}", nanos(first), nanos(second));
         Self::new(what, ratio, Unit::Times, goal, note)
+    }
+
+    /// Says one more thing at its end.
+    pub(crate) fn with_note(mut self, note: &str) -> Self {
+        self.note = format!("{}, {note}", self.note);
+        self
     }
 
     pub(crate) fn failed(why: &str) -> Self {

@@ -298,8 +298,14 @@ impl Search<'_> {
         id: &IdKey,
         field: impl Fn(&str) -> Option<&'f [u8]>,
     ) -> Result<Place> {
-        let ordered = fields::ordered_id(id);
         let mut values = Vec::with_capacity(keys.len());
+        if keys.is_empty() {
+            return Ok(Place {
+                keys: values,
+                id: id.clone(),
+            });
+        }
+        let ordered = fields::ordered_id(id);
         for key in keys {
             let spec = self.spec(key.field)?;
             let bytes = field(&sort_field(*key)).unwrap_or_default();
