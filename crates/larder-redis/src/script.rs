@@ -94,12 +94,14 @@ if expires ~= '-' and tonumber(expires) <= now then
   redis.call('UNLINK', KEYS[1])
   return 1
 end
-redis.call('PERSIST', KEYS[1])
+-- HSET first: of the writes of a script a full server refuses the first at most.
 if expires == '-' then
-  redis.call('HDEL', KEYS[1], '_exp')
   redis.call('HSET', KEYS[1], '_h', write_header(there))
+  redis.call('HDEL', KEYS[1], '_exp')
+  redis.call('PERSIST', KEYS[1])
 else
   redis.call('HSET', KEYS[1], '_h', write_header(there), '_exp', expires)
+  redis.call('PERSIST', KEYS[1])
   reclaim()
 end
 return 1

@@ -140,7 +140,8 @@ pub(crate) async fn cut() -> Report {
         proxy.cut_after(bytes);
         // The answer is longer than any of these.
         let found = ends(cache.all()).await;
-        assert_eq!(found.as_ref().unwrap_err().kind(), ErrorKind::Unavailable);
+        let error = found.as_ref().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{bytes}: {error}");
         if bytes == 5_000 {
             report.fails("find", found, &[ErrorKind::Unavailable]);
         }

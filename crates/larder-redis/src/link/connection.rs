@@ -232,7 +232,8 @@ impl Connection {
         answer.map_err(|cause| {
             self.give_up();
             Failure::Lost(match cause.kind() {
-                redis::ErrorKind::Io => error::new(
+                // It has spoken the protocol: what is no answer now was cut short.
+                redis::ErrorKind::Io | redis::ErrorKind::Parse => error::new(
                     ErrorKind::Unavailable,
                     format!("the connection to {} was lost: {cause}", self.peer),
                 ),
