@@ -223,7 +223,13 @@ impl<'a, M: CacheModel> Find<'a, M> {
         let (cache, mut query) = self.whole()?;
         query.limit = Some(1);
         query.projection = Projection::Ids;
-        Ok(!run(cache, &query).await?.rows.is_empty())
+        let answer = run(cache, &query).await?;
+        match answer.extent {
+            // The one that was found went meanwhile; more are there.
+            Extent::Truncated(Truncation::Limit) => Ok(true),
+            extent if answer.rows.is_empty() => complete(extent).map(|()| false),
+            _ => Ok(true),
+        }
     }
 
     /// The filter alone, without order and page.
@@ -331,6 +337,14 @@ impl<'a, M: CacheModel> Find<'a, M> {
     }
 }
 
+/// Whether nothing is missing between the rows of a page: at most behind them.
+fn is_page(extent: Extent) -> bool {
+    matches!(
+        extent,
+        Extent::Exhausted | Extent::Truncated(Truncation::Limit)
+    )
+}
+
 fn complete(extent: Extent) -> Result<()> {
     match extent {
         Extent::Exhausted => Ok(()),
@@ -428,6 +442,11 @@ impl<M: CacheModel> Stream for FindStream<M> {
             this.pending = None;
             match fetched {
                 Err(error) => return Poll::Ready(Some(Err(error))),
+                Ok((page, _)) if !is_page(page.extent) => {
+                    if let Err(error) = complete(page.extent) {
+                        return Poll::Ready(Some(Err(error)));
+                    }
+                }
                 Ok((page, mut query)) => {
                     this.left -= page.items.len().min(this.left);
                     if let Some(cursor) = page.next {

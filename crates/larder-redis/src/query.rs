@@ -12,6 +12,7 @@ use std::ops::Bound;
 
 use larder_core::expr::{Circle, Expr, Leaf};
 use larder_core::glob::{Glob, GlobPart};
+use larder_core::schema::MAX_KEYWORD_BYTES;
 use larder_core::text::MAX_TOKEN_UNITS;
 use larder_core::{GeoPoint, IdKey, Schema, Timestamp, Value};
 
@@ -168,6 +169,12 @@ impl Compiler<'_> {
             Leaf::Eq(field, value) => self.any_of(*field, std::slice::from_ref(value), negated),
             Leaf::In(field, values) => self.any_of(*field, values, negated),
             Leaf::Range(field, low, high) => range(*field, low, high, negated),
+            // No keyword is so long. Of a pattern of 64 KiB the server knows the length modulo
+            // that, and is killed by a suffix or an infix of it.
+            Leaf::Like(_, glob) if least_bytes(glob) > MAX_KEYWORD_BYTES => match negated {
+                true => Node::All,
+                false => Node::Nothing,
+            },
             Leaf::Like(field, glob) => self.pattern(&Tags(*field), glob, negated),
             // No word is so long. The server asked for it is killed by a null pointer, if the
             // pattern has more than 1,024 characters.
@@ -345,6 +352,16 @@ impl Compiler<'_> {
         self.loads.push(format!("t{field}"));
         wider
     }
+}
+
+/// How many bytes a keyword has at least that fits, framed.
+fn least_bytes(glob: &Glob) -> usize {
+    let bytes = |part: &GlobPart| match part {
+        GlobPart::Text(text) => fields::frame(text.as_bytes()).len() - 2,
+        GlobPart::One => 1,
+        GlobPart::Many => 0,
+    };
+    glob.parts().iter().map(bytes).sum::<usize>() + 2
 }
 
 /// How many units a word has at least that fits.
@@ -591,6 +608,9 @@ fn disjuncts(node: &Node) -> Option<Vec<Conjunct>> {
                     Some(clauses) => vec![clauses],
                     None => disjuncts(child)?,
                 };
+                if ands.len().saturating_mul(factors.len()) > MAX_LITERALS {
+                    return None;
+                }
                 ands = product(ands, factors);
                 if ands.len() > 1 {
                     check(&ands)?;
@@ -639,7 +659,11 @@ fn clauses(node: &Node) -> Option<Conjunct> {
         Node::Or(children) => {
             let mut all: Conjunct = vec![Vec::new()];
             for child in children {
-                all = product(all, clauses(child)?);
+                let factors = clauses(child)?;
+                if all.len().saturating_mul(factors.len()) > MAX_PART {
+                    return None;
+                }
+                all = product(all, factors);
                 // A list of alternatives as such may be as long as it is.
                 if all.len() > 1 && all.iter().map(Vec::len).sum::<usize>() > MAX_PART {
                     return None;

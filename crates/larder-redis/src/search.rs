@@ -31,9 +31,7 @@ const ALL_TERMS: u64 = 100_000_000;
 /// The largest number that the server takes as the count of a `LIMIT`.
 const MOST_ROWS: u64 = i32::MAX as u64;
 /// How many rows come at once where all are looked at.
-const BATCH: usize = 1_000;
-/// How long the server keeps a cursor that is not read.
-const CURSOR_IDLE: Duration = Duration::from_secs(60);
+const BATCH: usize = 10_000;
 /// How many ids up to a cursor's may share its rank before another way is taken.
 const OF_ONE_RANK: usize = 8;
 /// What the server calls the key of a row.
@@ -104,7 +102,7 @@ impl Search<'_> {
             return Ok(Hits::none());
         };
         if !compiled.exact {
-            return self.checked(&compiled, query, fetch).await;
+            return self.checked(query, fetch).await;
         }
         if compiled.predicates.is_empty() {
             match &query.after {
@@ -180,7 +178,7 @@ impl Search<'_> {
 
     /// By `FT.SEARCH`, in one round trip.
     async fn search(&self, compiled: &Compiled, query: &Query, fetch: Fetch) -> Result<Hits> {
-        let max = self.session.facts().max_search_results as usize;
+        let max = self.session.facts().max_search_results.min(MOST_ROWS) as usize;
         let limit = query
             .limit
             .unwrap_or(usize::MAX)
@@ -500,42 +498,41 @@ impl Search<'_> {
         self.finish(command, compiled)
     }
 
-    /// Looks at every row that the server finds, and keeps those that `expr` means.
+    /// Looks at every row that may be meant, in the order of ids, and keeps those that `expr`
+    /// means. An id stays where it is however often its entry is written meanwhile.
     async fn scan(
         &self,
-        compiled: &Compiled,
         expr: &Expr,
         versions: bool,
         mut keep: impl FnMut(IdKey, &Document, u64) -> Result<()>,
-    ) -> Result<Extent> {
+    ) -> Result<()> {
         let schema = &self.slot.schema;
-        let max = self.most_rows();
-        let mut loads = vec![KEY.to_owned()];
-        loads.extend(fields::readable(schema));
-        if versions {
-            loads.push(HEADER.to_owned());
-        }
-        let mut command = self.begin("FT.AGGREGATE", compiled);
-        load(&mut command, compiled, loads);
-        command.arg("LIMIT").arg(0).arg(max);
-        command.arg("WITHCURSOR").arg("COUNT").arg(BATCH);
-        // Of a cursor that nobody reads on, the server has only so many.
-        command.arg("MAXIDLE").arg(CURSOR_IDLE.as_millis() as u64);
-        let mut command = self.finish(command, compiled);
-        let mut seen = 0;
-        loop {
+        let batch = BATCH.min(self.most_rows() as usize);
+        let mut last: Option<IdKey> = None;
+        // From the last id's rank on; several ids may share it.
+        while let Some(compiled) = self.compile(expr, last.as_ref()) {
+            let mut loads = vec![KEY.to_owned(), ID.to_owned()];
+            loads.extend(fields::readable(schema));
+            if versions {
+                loads.push(HEADER.to_owned());
+            }
+            let mut command = self.begin("FT.AGGREGATE", &compiled);
+            load(&mut command, &compiled, loads);
+            if let Some(last) = &last {
+                let last = fields::ordered_id(last);
+                command.arg("FILTER").arg(format!("@{ID}>\"{last}\""));
+            }
+            command
+                .arg(&["SORTBY", "2"])
+                .arg(format!("@{ID}"))
+                .arg("ASC");
+            command.arg("LIMIT").arg(0).arg(batch);
             let mut pipe = redis::pipe();
-            pipe.add_command(command);
+            pipe.add_command(self.finish(command, &compiled));
             let answer = self.run(&pipe).await?.pop().unwrap_or_default();
-            let redis::Value::Array(mut parts) = answer else {
-                return Err(unexpected("FT.AGGREGATE").into());
-            };
-            let (Some(cursor), Some(rows)) = (parts.pop(), parts.pop()) else {
-                return Err(unexpected("FT.AGGREGATE").into());
-            };
-            let (rows, _) = reply::rows(rows, "FT.AGGREGATE")?;
+            let (rows, _) = reply::rows(answer, "FT.AGGREGATE")?;
+            let whole = rows.len() < batch;
             for mut row in rows {
-                seen += 1;
                 let mut fields = reply::take(&mut row, "extra_attributes").unwrap_or_default();
                 let id = self.id(&fields)?;
                 let version = reply::take(&mut fields, HEADER).and_then(|header| {
@@ -547,6 +544,7 @@ impl Search<'_> {
                 let document = fields::read(schema, &id, |name| {
                     reply::get(&fields, name).and_then(reply::bytes)
                 });
+                last = Some(id.clone());
                 // Of an entry that goes meanwhile there is nothing, or a part.
                 if let Some(document) = document
                     && (version.is_some() || !versions)
@@ -555,45 +553,33 @@ impl Search<'_> {
                     keep(id, &document, version.unwrap_or_default())?;
                 }
             }
-            match reply::whole(&cursor) {
-                Some(0) => break,
-                Some(cursor) => {
-                    command = cmd("FT.CURSOR");
-                    command
-                        .arg("READ")
-                        .arg(self.index)
-                        .arg(cursor)
-                        .arg("COUNT")
-                        .arg(BATCH);
-                }
-                None => return Err(unexpected("FT.CURSOR").into()),
+            if whole {
+                break;
             }
         }
-        Ok(self.extent(seen >= max, true))
+        Ok(())
     }
 
     /// By looking at every row that may be meant.
-    async fn checked(&self, compiled: &Compiled, query: &Query, fetch: Fetch) -> Result<Hits> {
+    async fn checked(&self, query: &Query, fetch: Fetch) -> Result<Hits> {
         let keys = query.keys();
         let mut hits = Vec::new();
         let versions = fetch == Fetch::Versions;
-        let scanned = self
-            .scan(compiled, &query.expr, versions, |id, document, version| {
-                let value = |key: &SortKey| document.field(key.field).values.one().cloned();
-                let place = Place {
-                    keys: keys.iter().map(value).collect(),
-                    id,
-                };
-                hits.push(Hit {
-                    place,
-                    version,
-                    found: None,
-                });
-                Ok(())
-            })
-            .await?;
+        self.scan(&query.expr, versions, |id, document, version| {
+            let value = |key: &SortKey| document.field(key.field).values.one().cloned();
+            let place = Place {
+                keys: keys.iter().map(value).collect(),
+                id,
+            };
+            hits.push(Hit {
+                place,
+                version,
+                found: None,
+            });
+            Ok(())
+        })
+        .await?;
         hits.sort_by(|a, b| a.place.cmp_by(&b.place, keys));
-        hits.dedup_by(|a, b| a.place.id == b.place.id);
         let total = hits.len() as u64;
         if let Some(after) = &query.after {
             hits.retain(|hit| hit.place.cmp_by(after, keys).is_gt());
@@ -601,10 +587,7 @@ impl Search<'_> {
         let end = query
             .limit
             .map_or(usize::MAX, |limit| query.offset.saturating_add(limit));
-        let extent = match scanned {
-            Extent::Exhausted => self.extent(hits.len() > end, false),
-            truncated => truncated,
-        };
+        let extent = self.extent(hits.len() > end, false);
         hits.truncate(end);
         hits.drain(..query.offset.min(hits.len()));
         Ok(Hits {
@@ -628,22 +611,14 @@ impl Search<'_> {
             .chain(query.metrics.iter().map(|metric| metric.field))
             .collect();
         if !compiled.exact {
-            let extent = self
-                .scan(&compiled, &query.expr, false, |_, document, _| {
-                    let values = |field: u16| document.field(field).values.as_slice().to_vec();
-                    add(
-                        &mut aggregator,
-                        group,
-                        columns.iter().copied().map(values),
-                        1,
-                    );
-                    Ok(())
-                })
-                .await?;
-            return match extent {
-                Extent::Exhausted => Ok(aggregator.finish()),
-                Extent::Truncated(_) => Err(incomplete(self.most_rows()).into()),
-            };
+            self.scan(&query.expr, false, |_, document, _| {
+                let values = |field: u16| document.field(field).values.as_slice().to_vec();
+                let columns = columns.iter().copied().map(values);
+                add(&mut aggregator, group, columns, 1);
+                Ok(())
+            })
+            .await?;
+            return Ok(aggregator.finish());
         }
         if columns.is_empty() {
             let mut pipe = redis::pipe();

@@ -344,7 +344,11 @@ impl Shared {
         if let Some(index) = slot.complete_on(run) {
             return Ok((Progress::Complete, index));
         }
-        let _building = slot.building.lock().await;
+        // Behind others that wait for the same index nobody waits any longer than they do.
+        let building = tokio::time::timeout(self.config.query_timeout, slot.building.lock());
+        let Ok(_building) = building.await else {
+            return Ok((Progress::Scanning, slot.layout.index.as_str().into()));
+        };
         if let Some(index) = slot.complete_on(run) {
             return Ok((Progress::Complete, index));
         }
@@ -494,10 +498,12 @@ impl Shared {
                 })
                 .collect();
             let gone = self.remove_many(slot, &removals).await?;
-            let gone = gone.into_iter().filter(|gone| *gone).count();
-            removed += gone as u64;
-            if gone == 0 || hits.extent.is_exhausted() {
-                return Ok(removed);
+            removed += gone.into_iter().filter(|gone| *gone).count() as u64;
+            match hits.rows.last() {
+                Some(last) if !hits.extent.is_exhausted() => {
+                    query.after = Some(last.place.clone());
+                }
+                _ => return Ok(removed),
             }
         }
     }
@@ -637,7 +643,14 @@ impl Shared {
                     .await?;
             }
         }
-        Ok(())
+        match self.home(&session).await? {
+            Home::Here => Ok(()),
+            // A node that is not the home of a key says nothing of it when asked for all.
+            Home::Elsewhere | Home::Between => Err(error::new(
+                ErrorKind::Unavailable,
+                "the namespace moves to another node of the cluster, and not all may be removed; try again",
+            )),
+        }
     }
 
     async fn stats(&self, slot: &Slot) -> Result<StoreStats> {

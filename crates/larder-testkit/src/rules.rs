@@ -175,6 +175,7 @@ macro_rules! __rules {
                 flattened_fields_are_the_models(Query),
                 floats_are_found_between_both_infinities(Query),
                 many_alternatives_with_complements_are_told_apart(Query),
+                patterns_longer_than_any_keyword_fit_nothing(Query),
             }
             text {
                 matches_wants_all_words_and_any_wants_one(Query, Text),

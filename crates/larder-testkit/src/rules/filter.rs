@@ -997,3 +997,19 @@ pub async fn many_alternatives_with_complements_are_told_apart(harness: Harness)
         means(&cache, none, &expected).await;
     }
 }
+
+/// A pattern longer than any keyword fits none, however long it is.
+pub async fn patterns_longer_than_any_keyword_fit_nothing(harness: Harness) {
+    let cache = words(&harness, &["a", "aa"]).await;
+    for length in [
+        3_999, 4_001, 65_533, 65_534, 65_535, 65_536, 65_537, 131_072,
+    ] {
+        let long = "a".repeat(length);
+        means(&cache, |w| w.word.starts_with(&long), &[]).await;
+        means(&cache, |w| w.word.ends_with(&long), &[]).await;
+        means(&cache, |w| w.word.contains(&long), &[]).await;
+        means(&cache, |w| w.word.like(format!("{long}*a")), &[]).await;
+        means(&cache, |w| w.word.eq(&long), &[]).await;
+    }
+    means(&cache, |w| w.word.starts_with("a"), &[0, 1]).await;
+}
