@@ -2,8 +2,8 @@
 //!
 //! There are three ways. A search by one key or none is `FT.SEARCH`: sorted by a field that is
 //! unique, so that the server has no ties to break. What looks at rows one by one on the server
-//! (circles, repeated words, several sort keys, a cursor) is `FT.AGGREGATE`, several times
-//! dearer. What the server cannot say exactly it is asked for more widely, and each row is
+//! (circles, repeated words, several sort keys, a cursor in another order than that of ids) is
+//! `FT.AGGREGATE`, several times dearer. What the server cannot say exactly it is asked for more widely, and each row is
 //! checked here by the definition itself.
 
 use std::time::Duration;

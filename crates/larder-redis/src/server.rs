@@ -209,7 +209,7 @@ impl Facts {
             Err(self_test::Fault::NotPermitted(text)) => Some(error::new(
                 ErrorKind::Unsupported,
                 format!(
-                    "the user of this connection may not make an index, so there are no queries; permit it `+@read +@write +@scripting +@transaction +time +ft.create +ft.dropindex +ft.info +ft.search +ft.aggregate +ft.cursor +ft.aliasupdate +ft.aliasdel +ft.config ~{tag}:*` ({text})"
+                    "the user of this connection may not make an index, so there are no queries; permit it `+@read +@write +@scripting +@transaction +time +ft.create +ft.dropindex +ft.info +ft.search +ft.aggregate +ft.aliasupdate +ft.aliasdel +ft.config ~{tag}:*` ({text})"
                 ),
             )),
             Err(self_test::Fault::Differs(check)) => Some(error::new(
