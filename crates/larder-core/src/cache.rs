@@ -16,8 +16,8 @@ use crate::id::{Id, IdKey, IdLike};
 use crate::model::{CacheModel, Object, Patch};
 use crate::schema::Schema;
 use crate::store::{
-    Condition, Found, Lifetime, Model, Probe, Put, PutOutcome, Removal, Store, StoreStats, Stored,
-    Tags,
+    Condition, Content, Fate, Found, Lifetime, Model, Probe, Put, PutOutcome, Removal, Selection,
+    Store, StoreStats, Stored, Tags, Want,
 };
 
 /// How often `update` and `patch` begin anew when another writer comes between.
@@ -198,7 +198,7 @@ impl<M: CacheModel> Cache<M> {
     /// Those of the store. Bytes that cannot be read are a miss, counted, and removed.
     pub async fn get<Q: IdLike<M::Id> + ?Sized>(&self, id: &Q) -> Result<Option<Arc<M>>> {
         let key = id.key();
-        match self.inner.store.probe(&self.inner.model, &key) {
+        match self.inner.store.probe(&self.inner.model, &key, Want::Fresh) {
             Probe::Hit(Found {
                 object: Stored::Live(object),
                 ..
@@ -232,7 +232,11 @@ impl<M: CacheModel> Cache<M> {
     /// The object with this id if it can be had without waiting. `None` may mean that only
     /// [`get`](Self::get) can tell.
     pub fn peek<Q: IdLike<M::Id> + ?Sized>(&self, id: &Q) -> Option<Arc<M>> {
-        let object = match self.inner.store.probe(&self.inner.model, &id.key()) {
+        let object = match self
+            .inner
+            .store
+            .probe(&self.inner.model, &id.key(), Want::Fresh)
+        {
             Probe::Hit(found) => decode(&found).ok(),
             Probe::Miss | Probe::Unknown => None,
         };
@@ -249,7 +253,11 @@ impl<M: CacheModel> Cache<M> {
         ids: impl IntoIterator<Item = &'q Q>,
     ) -> Result<Vec<Option<Arc<M>>>> {
         let keys: Vec<IdKey> = ids.into_iter().map(IdLike::key).collect();
-        let found = self.inner.store.get_many(&self.inner.model, &keys).await?;
+        let found = self
+            .inner
+            .store
+            .get_many(&self.inner.model, &keys, Want::Fresh)
+            .await?;
         let mut objects = Vec::with_capacity(found.len());
         for (key, found) in keys.iter().zip(found) {
             let object = match found {
@@ -330,13 +338,7 @@ impl<M: CacheModel> Cache<M> {
         &self,
         ids: impl IntoIterator<Item = &'q Q>,
     ) -> Result<u64> {
-        let removals: Vec<Removal> = ids
-            .into_iter()
-            .map(|id| Removal {
-                id: id.key(),
-                if_version: None,
-            })
-            .collect();
+        let removals: Vec<Removal> = ids.into_iter().map(|id| Removal::new(id.key())).collect();
         let removed = self
             .inner
             .store
@@ -351,11 +353,13 @@ impl<M: CacheModel> Cache<M> {
     /// Those of the store.
     pub async fn contains<Q: IdLike<M::Id> + ?Sized>(&self, id: &Q) -> Result<bool> {
         let key = id.key();
-        Ok(match self.inner.store.probe(&self.inner.model, &key) {
-            Probe::Hit(_) => true,
-            Probe::Miss => false,
-            Probe::Unknown => self.fetch(&key).await?.is_some(),
-        })
+        Ok(
+            match self.inner.store.probe(&self.inner.model, &key, Want::Fresh) {
+                Probe::Hit(_) => true,
+                Probe::Miss => false,
+                Probe::Unknown => self.fetch(&key).await?.is_some(),
+            },
+        )
     }
 
     /// Gives the object a new lifetime from now; says whether it was there.
@@ -475,7 +479,11 @@ impl<M: CacheModel> Cache<M> {
     /// # Errors
     /// Those of the store.
     pub async fn clear(&self) -> Result<()> {
-        self.inner.store.clear(&self.inner.model).await
+        self.inner
+            .store
+            .remove_where(&self.inner.model, &Selection::All, Fate::Remove)
+            .await
+            .map(drop)
     }
 
     /// What the cache and its store count.
@@ -524,7 +532,11 @@ impl<M: CacheModel> Cache<M> {
 
     async fn fetch(&self, key: &IdKey) -> Result<Option<Found>> {
         let keys = std::slice::from_ref(key);
-        let found = self.inner.store.get_many(&self.inner.model, keys).await?;
+        let found = self
+            .inner
+            .store
+            .get_many(&self.inner.model, keys, Want::Fresh)
+            .await?;
         Ok(found.into_iter().next().flatten())
     }
 
@@ -533,17 +545,15 @@ impl<M: CacheModel> Cache<M> {
         object
             .validate()
             .map_err(|invalid| Error::from(invalid).with_model(schema.name()))?;
-        Ok(Put {
-            id: object.id_key(),
-            document: Document::of(schema, &*object)?,
-            lifetime: match options.lifetime {
-                Lifetime::Default => self.inner.lifetime,
-                lifetime => lifetime,
-            },
-            tags,
-            condition: options.condition,
-            object,
-        })
+        let document = Document::of(schema, &*object)?;
+        let mut put = Put::new(object.id_key(), Content::Object(object, document));
+        put.lifetime = match options.lifetime {
+            Lifetime::Default => self.inner.lifetime,
+            lifetime => lifetime,
+        };
+        put.tags = tags;
+        put.condition = options.condition;
+        Ok(put)
     }
 
     async fn store_one(&self, put: Put) -> Result<PutOutcome> {
@@ -567,10 +577,8 @@ impl<M: CacheModel> Cache<M> {
                 self.inner.undecodable.fetch_add(1, Ordering::Relaxed);
                 let reason = error.with_model(self.schema().name()).to_string();
                 *self.last_undecodable() = Some(reason.into());
-                let removal = Removal {
-                    id: key.clone(),
-                    if_version: Some(found.version),
-                };
+                let mut removal = Removal::new(key.clone());
+                removal.if_version = Some(found.version);
                 self.inner
                     .store
                     .remove_many(&self.inner.model, &[removal])
@@ -642,6 +650,9 @@ pub(crate) fn decode<M: CacheModel>(found: &Found) -> Result<Arc<M>> {
     match &found.object {
         Stored::Live(object) => typed(Arc::clone(object)),
         Stored::Encoded(bytes, codec) => codec::decode(&**codec, bytes).map(Arc::new),
+        Stored::Absent => Err(Error::internal(
+            "the store brought the absence of an object as one",
+        )),
     }
 }
 

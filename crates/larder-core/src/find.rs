@@ -15,7 +15,7 @@ use crate::field::{Caps, Field, Yes};
 use crate::filter::Filter;
 use crate::model::CacheModel;
 use crate::query::{Answer, Cursor, Extent, Page, Projection, Query, Sort, SortKey, Truncation};
-use crate::store::{BoxFuture, CacheStore};
+use crate::store::{BoxFuture, CacheStore, Fate, Selection};
 
 /// How many objects `stream` fetches at a time.
 const STREAM_PAGE: usize = 500;
@@ -275,7 +275,11 @@ impl<'a, M: CacheModel> Find<'a, M> {
     /// As [`fetch`](Self::fetch).
     pub async fn remove(self) -> Result<u64> {
         let (cache, query) = self.whole()?;
-        cache.store().remove_where(cache.model(), &query.expr).await
+        let selection = Selection::Where(query.expr);
+        let store = cache.store();
+        store
+            .remove_where(cache.model(), &selection, Fate::Remove)
+            .await
     }
 
     /// Changes every object that matches; says how many. Page and order do not matter.

@@ -24,6 +24,7 @@ mod filter;
 mod find;
 mod id;
 mod key_cache;
+mod load;
 mod value;
 mod weigh;
 
@@ -43,7 +44,9 @@ pub use key_cache::KeyCache;
 pub use model::{CacheFields, CacheModel, Change, Object, Patch, keep};
 pub use query::{Cursor, Extent, Page, Sort, Total, Truncation};
 pub use schema::{FieldSpec, Kind, Schema};
-pub use store::{CacheStore, Capability, Condition, Lifetime, PutOutcome, Store, StoreStats, Tags};
+pub use store::{
+    CacheStore, Capability, Condition, Fate, Lifetime, PutOutcome, Store, StoreStats, Tags,
+};
 pub use text::Analyzer;
 pub use value::{GeoPoint, Value, ValueRef, fold_case};
 

@@ -1,5 +1,6 @@
 //! The contract of a store: one object-level trait behind which every backend stands.
 
+use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
@@ -15,6 +16,7 @@ use crate::document::Document;
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::id::IdKey;
+use crate::load::Loads;
 pub use crate::model::Object;
 use crate::query::{Answer, Query};
 use crate::schema::Schema;
@@ -30,6 +32,8 @@ pub type Store = Arc<dyn CacheStore>;
 /// # Duties
 /// - What `capability` denies answers `Unsupported`. A miss is `None`. Nothing is cut short
 ///   without the answer's `Extent` saying so.
+/// - A model asked for twice is the same [`Model`], cloned: what waits and loads in this process
+///   meets there.
 /// - A write is seen by every read that begins after it returned.
 /// - Expired, removed and evicted objects are in no answer and no count. Expiry is by the
 ///   store's injected clock, to the millisecond.
@@ -50,29 +54,38 @@ pub trait CacheStore: fmt::Debug + Send + Sync + 'static {
     /// `InvalidModel` if another type or another version holds the name.
     fn ensure_model<'a>(&'a self, schema: &'a Arc<Schema>) -> BoxFuture<'a, Result<Model>>;
 
-    /// Looks for one object without waiting and without I/O.
-    fn probe(&self, model: &Model, id: &IdKey) -> Probe;
+    /// The models that were made here, in order.
+    fn models(&self) -> Vec<Model>;
 
-    /// Brings objects by id, in the order asked.
+    /// The present moment, by the clock that decides what has expired here.
+    fn now(&self) -> Timestamp;
+
+    /// Looks for one entry without waiting and without I/O.
+    fn probe(&self, model: &Model, id: &IdKey, want: Want) -> Probe;
+
+    /// Brings entries by id, in the order asked.
     fn get_many<'a>(
         &'a self,
         model: &'a Model,
         ids: &'a [IdKey],
+        want: Want,
     ) -> BoxFuture<'a, Result<Vec<Option<Found>>>>;
 
-    /// Stores objects, each whole or not at all. Outcomes come in the order given; where one id
-    /// stands twice, the later one counts.
+    /// Stores entries, each whole or not at all. Outcomes come in the order given; where one id
+    /// stands twice, the later one counts. What was stored ends every lease of its id.
     ///
     /// # Errors
-    /// `Overloaded` if an object is larger than the store; `Encode` if one cannot be written.
-    /// Both before anything is stored.
+    /// `Overloaded` if an object is larger than the store; `Encode` if one cannot be written;
+    /// `Unsupported` for a guard where there are no [`leases`](Self::leases). All before
+    /// anything is stored.
     fn put_many<'a>(
         &'a self,
         model: &'a Model,
         puts: Vec<Put>,
     ) -> BoxFuture<'a, Result<Vec<PutOutcome>>>;
 
-    /// Removes objects; says for each whether it was there.
+    /// Removes entries, or lets them expire; says for each whether there was a fresh object. Ends
+    /// every lease of their ids, whether anything was there or not.
     fn remove_many<'a>(
         &'a self,
         model: &'a Model,
@@ -97,11 +110,29 @@ pub trait CacheStore: fmt::Debug + Send + Sync + 'static {
         query: &'a AggregateQuery,
     ) -> BoxFuture<'a, Result<Aggregated>>;
 
-    /// Removes all that `expr` means; says how many.
-    fn remove_where<'a>(&'a self, model: &'a Model, expr: &'a Expr) -> BoxFuture<'a, Result<u64>>;
+    /// Removes all that `selection` means, or lets it expire; says how many fresh objects that
+    /// were. Ends every lease under which something of the kind could be on its way.
+    ///
+    /// What is stale counts as it would if it were fresh. That an object is absent is forgotten
+    /// under every filter: nobody knows whether it would match.
+    fn remove_where<'a>(
+        &'a self,
+        model: &'a Model,
+        selection: &'a Selection,
+        fate: Fate,
+    ) -> BoxFuture<'a, Result<u64>>;
 
-    /// Removes all objects of the model.
-    fn clear<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<()>>;
+    /// Begins to watch whether objects that `expr` matches leave the model.
+    fn mark<'a>(&'a self, model: &'a Model, expr: &'a Expr) -> BoxFuture<'a, Result<Mark>>;
+
+    /// Whether no object that the mark's expression matches has left the model since: removed,
+    /// expired, evicted, or lost with the server that had it. An object that another one took
+    /// the place of has not left. `true` is certain; `false` may be said to be on the safe side.
+    fn still<'a>(&'a self, model: &'a Model, mark: &'a Mark) -> BoxFuture<'a, Result<bool>>;
+
+    /// What programs that share the store agree by on who loads; `None` of a store that is this
+    /// program's alone.
+    fn leases(&self) -> Option<&dyn Leases>;
 
     /// What the store counts of the model.
     fn stats<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<StoreStats>>;
@@ -120,15 +151,22 @@ macro_rules! forward {
             fn ensure_model<'a>(&'a self, schema: &'a Arc<Schema>) -> BoxFuture<'a, Result<Model>> {
                 (**self).ensure_model(schema)
             }
-            fn probe(&self, model: &Model, id: &IdKey) -> Probe {
-                (**self).probe(model, id)
+            fn models(&self) -> Vec<Model> {
+                (**self).models()
+            }
+            fn now(&self) -> Timestamp {
+                (**self).now()
+            }
+            fn probe(&self, model: &Model, id: &IdKey, want: Want) -> Probe {
+                (**self).probe(model, id, want)
             }
             fn get_many<'a>(
                 &'a self,
                 model: &'a Model,
                 ids: &'a [IdKey],
+                want: Want,
             ) -> BoxFuture<'a, Result<Vec<Option<Found>>>> {
-                (**self).get_many(model, ids)
+                (**self).get_many(model, ids, want)
             }
             fn put_many<'a>(
                 &'a self,
@@ -165,12 +203,19 @@ macro_rules! forward {
             fn remove_where<'a>(
                 &'a self,
                 model: &'a Model,
-                expr: &'a Expr,
+                selection: &'a Selection,
+                fate: Fate,
             ) -> BoxFuture<'a, Result<u64>> {
-                (**self).remove_where(model, expr)
+                (**self).remove_where(model, selection, fate)
             }
-            fn clear<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<()>> {
-                (**self).clear(model)
+            fn mark<'a>(&'a self, model: &'a Model, expr: &'a Expr) -> BoxFuture<'a, Result<Mark>> {
+                (**self).mark(model, expr)
+            }
+            fn still<'a>(&'a self, model: &'a Model, mark: &'a Mark) -> BoxFuture<'a, Result<bool>> {
+                (**self).still(model, mark)
+            }
+            fn leases(&self) -> Option<&dyn Leases> {
+                (**self).leases()
             }
             fn stats<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<StoreStats>> {
                 (**self).stats(model)
@@ -182,6 +227,82 @@ macro_rules! forward {
     )*};
 }
 forward!(Arc, Box);
+
+/// How programs that share a store agree on who loads an entry, and how a load whose value was
+/// overtaken by a write is kept from storing it.
+///
+/// A lease is both: while it lives others wait for its holder, and with it alone may the holder
+/// store what it loaded ([`Put::guard`]). A lease that is lost, by a write, its time, or a server
+/// that forgot it, means "not stored": the safe side. After Facebook's memcache leases (Nishtala
+/// and others, 2013).
+pub trait Leases: Send + Sync {
+    /// Asks for leases, each for `lifetime`; answers come in the order asked.
+    fn begin_many<'a>(
+        &'a self,
+        model: &'a Model,
+        requests: &'a [LeaseRequest],
+        lifetime: Duration,
+    ) -> BoxFuture<'a, Result<Vec<Begin>>>;
+
+    /// Gives leases back that nothing will be stored with. Those that are lost already are
+    /// nobody's loss.
+    fn release_many<'a>(
+        &'a self,
+        model: &'a Model,
+        leases: &'a [(IdKey, Token)],
+    ) -> BoxFuture<'a, Result<()>>;
+
+    /// Puts a writer's own fence up before each id, for `lifetime` at the most: removes what is
+    /// there, ends its lease, and grants none until every writer's fence is down. A fence is
+    /// taken down by the [`Removal`] that names it.
+    fn fence_many<'a>(
+        &'a self,
+        model: &'a Model,
+        ids: &'a [IdKey],
+        fence: Token,
+        lifetime: Duration,
+    ) -> BoxFuture<'a, Result<()>>;
+}
+
+/// What a load asks for before it begins.
+#[derive(Clone, Debug)]
+pub struct LeaseRequest {
+    /// The id it would load.
+    pub id: IdKey,
+    /// The name of this lease, if it is granted.
+    pub token: Token,
+    /// The version that the caller has seen and wants replaced: not a hit.
+    pub seen: Option<u64>,
+}
+
+/// The answer to a [`LeaseRequest`].
+#[derive(Clone, Debug)]
+pub enum Begin {
+    /// There is a fresh entry: an object, or that there is none.
+    Hit(Found),
+    /// The lease is the caller's.
+    Granted,
+    /// Somebody else has it, for so long at the most.
+    Wait(Duration),
+    /// A writer's fence is up: what is loaded cannot be stored.
+    Fenced,
+}
+
+/// The name of a lease or a fence, unlike any other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Token(u128);
+
+impl Token {
+    /// A new one, at random.
+    pub fn random() -> Self {
+        Self(fastrand::u128(..))
+    }
+
+    /// As a number.
+    pub fn get(self) -> u128 {
+        self.0
+    }
+}
 
 /// What a store can do, as plain data. What is `false` answers `Unsupported`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -249,12 +370,18 @@ impl Capability {
 pub struct Model {
     schema: Arc<Schema>,
     number: u32,
+    loads: Arc<Loads>,
 }
 
 impl Model {
-    /// The model with the number that the store keeps it under.
+    /// The model with the number that the store keeps it under. Made once; what the store gives
+    /// out are clones.
     pub fn new(schema: Arc<Schema>, number: u32) -> Self {
-        Self { schema, number }
+        Self {
+            schema,
+            number,
+            loads: Arc::default(),
+        }
     }
 
     /// Its schema.
@@ -266,6 +393,21 @@ impl Model {
     pub fn number(&self) -> u32 {
         self.number
     }
+
+    /// What is being loaded, by all caches of this model.
+    pub(crate) fn loads(&self) -> &Arc<Loads> {
+        &self.loads
+    }
+}
+
+/// What a read by id wants to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Objects whose lifetime has not ended.
+    Fresh,
+    /// All that is kept: also objects that are stale by now, and that an object is absent. For
+    /// loads; nobody else may show it to a caller.
+    Kept,
 }
 
 /// The answer of a look that does not wait.
@@ -279,17 +421,37 @@ pub enum Probe {
     Unknown,
 }
 
-/// An object that a store found.
+/// An entry that a store found.
 #[derive(Clone, Debug)]
 pub struct Found {
-    /// The object.
+    /// The object, or that there is none.
     pub object: Stored,
-    /// Changes with every write of the object.
+    /// Changes with every write of the entry.
     pub version: u64,
     /// When it expires, if ever.
     pub expires_at: Option<Timestamp>,
     /// The tags it was stored with.
     pub tags: Tags,
+    /// When it was written.
+    pub created_at: Timestamp,
+    /// How long it is kept behind its expiry, for loads to fall back on.
+    pub stale_for: Duration,
+    /// How long the load took that brought it; zero if none did.
+    pub cost: Duration,
+    /// The version of what it is a copy of, where its writer named one.
+    pub revision: Option<u64>,
+}
+
+impl Found {
+    /// Whether its lifetime has ended by `now`.
+    pub fn is_stale(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+
+    /// Whether it says that there is no object.
+    pub fn is_absent(&self) -> bool {
+        matches!(self.object, Stored::Absent)
+    }
 }
 
 /// An object as a store keeps it.
@@ -299,6 +461,8 @@ pub enum Stored {
     Live(Arc<dyn Object>),
     /// Bytes, and the codec that wrote them.
     Encoded(Bytes, Arc<dyn Codec>),
+    /// Nothing: it is known that there is no such object.
+    Absent,
 }
 
 /// The tags of an entry.
@@ -346,23 +510,90 @@ pub enum Condition {
     IfPresent,
     /// Only if the object there has this version.
     IfVersion(u64),
+    /// Only if nothing is known under this id whose revision is the put's or a later one: not
+    /// what is there, fresh or stale, and not what a [`Removal`] with a revision left behind.
+    IfNewer,
 }
 
-/// An object to store.
+/// An entry to store.
 #[derive(Clone, Debug)]
 pub struct Put {
     /// Its id.
     pub id: IdKey,
-    /// The object.
-    pub object: Arc<dyn Object>,
-    /// What of it is searched.
-    pub document: Document,
+    /// The object, or that there is none.
+    pub content: Content,
     /// How long it lives; never `Default`-resolved by the front below what the model says.
     pub lifetime: Lifetime,
+    /// How long it is kept behind that, for loads to fall back on; without, as long as what it
+    /// replaces would have been.
+    pub stale_for: Option<Duration>,
     /// Its tags; without, those of what it replaces stay.
     pub tags: Option<Tags>,
     /// Whether to store it at all.
     pub condition: Condition,
+    /// The version of what it is a copy of; without, the last one known under the id stays.
+    pub revision: Option<u64>,
+    /// How long the load took that brought it.
+    pub cost: Duration,
+    /// What must not have happened since its load began.
+    pub guard: Option<Guard>,
+}
+
+impl Put {
+    /// An entry to store, whatever is there, for the lifetime that is the default.
+    pub fn new(id: IdKey, content: Content) -> Self {
+        Self {
+            id,
+            content,
+            lifetime: Lifetime::Default,
+            stale_for: Some(Duration::ZERO),
+            tags: Some(Tags::default()),
+            condition: Condition::Always,
+            revision: None,
+            cost: Duration::ZERO,
+            guard: None,
+        }
+    }
+}
+
+/// What an entry holds.
+#[derive(Clone, Debug)]
+pub enum Content {
+    /// An object, and what of it is searched.
+    Object(Arc<dyn Object>, Document),
+    /// That there is none. It is no row: no filter, count or plain read sees it.
+    Absent,
+}
+
+/// What keeps a load from storing what was overtaken by a write.
+#[derive(Clone, Debug)]
+pub enum Guard {
+    /// It is stored only while this lease of its id lives.
+    Lease(Token),
+    /// It is stored only if its id has neither been written nor removed since.
+    Since(Mark),
+}
+
+/// A moment of a model, as its store knows it again.
+#[derive(Clone)]
+pub struct Mark(Arc<dyn Any + Send + Sync>);
+
+impl Mark {
+    /// Wraps what the store has to remember.
+    pub fn new(moment: impl Any + Send + Sync) -> Self {
+        Self(Arc::new(moment))
+    }
+
+    /// What the store remembers, if it is of this type.
+    pub fn get<T: Any>(&self) -> Option<&T> {
+        (*self.0).downcast_ref()
+    }
+}
+
+impl fmt::Debug for Mark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Mark")
+    }
 }
 
 /// What became of a [`Put`].
@@ -372,6 +603,8 @@ pub enum PutOutcome {
     Stored(u64),
     /// The condition did not hold; this version is there, if any object is.
     Refused(Option<u64>),
+    /// The guard did not hold: a write came between.
+    Outrun,
 }
 
 impl PutOutcome {
@@ -381,13 +614,63 @@ impl PutOutcome {
     }
 }
 
-/// An object to remove.
+/// An entry to remove.
 #[derive(Clone, Debug)]
 pub struct Removal {
     /// Its id.
     pub id: IdKey,
+    /// Whether it goes for good.
+    pub fate: Fate,
     /// Only if it has this version.
     pub if_version: Option<u64>,
+    /// Only if what is known under the id has no later revision; and what has this one or an
+    /// earlier one is not to come back.
+    pub tombstone: Option<Tombstone>,
+    /// The fence that was put up for this and comes down now.
+    pub fence: Option<Token>,
+}
+
+impl Removal {
+    /// Removes whatever is there.
+    pub fn new(id: IdKey) -> Self {
+        Self {
+            id,
+            fate: Fate::Remove,
+            if_version: None,
+            tombstone: None,
+            fence: None,
+        }
+    }
+}
+
+/// What a removal with a revision leaves behind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tombstone {
+    /// The revision under which the object was deleted.
+    pub revision: u64,
+    /// How long this is remembered. Writes that are later than that are not recognised.
+    pub lifetime: Duration,
+}
+
+/// What becomes of an entry that is not to be read any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It is gone.
+    Remove,
+    /// Its lifetime ends now; for loads to fall back on it is kept as long as it was stored to
+    /// be.
+    Expire,
+}
+
+/// Which entries of a model.
+#[derive(Clone, Debug)]
+pub enum Selection {
+    /// Those that the expression matches.
+    Where(Expr),
+    /// Those that have at least one of the tags.
+    Tagged(Tags),
+    /// All of them, tombstones too.
+    All,
 }
 
 /// What a store counts of one model.
@@ -404,6 +687,10 @@ pub struct StoreStats {
     pub pending: u64,
     /// Parts that the index is made of.
     pub segments: u64,
+    /// Entries that are kept behind their expiry, for loads to fall back on.
+    pub stale: u64,
+    /// Entries that say that an object is absent.
+    pub absent: u64,
     /// Objects evicted for lack of room so far.
     pub evictions: u64,
     /// Objects that were dropped because they had expired, so far.

@@ -146,6 +146,10 @@ impl Row {
             version: self.seq,
             expires_at: self.expires_at(),
             tags: self.tags.clone(),
+            created_at: Timestamp::default(),
+            stale_for: std::time::Duration::ZERO,
+            cost: std::time::Duration::ZERO,
+            revision: None,
         }
     }
 }

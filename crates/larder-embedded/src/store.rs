@@ -12,8 +12,8 @@ use larder_core::aggregate::{AggregateQuery, Aggregated};
 use larder_core::expr::Expr;
 use larder_core::query::{Answer, Query};
 use larder_core::store::{
-    BoxFuture, CacheStore, Capability, Condition, Found, Lifetime, Model, Probe, Put, PutOutcome,
-    Removal, StoreStats, Stored, Tags,
+    BoxFuture, CacheStore, Capability, Condition, Content, Fate, Found, Leases, Lifetime, Mark,
+    Model, Probe, Put, PutOutcome, Removal, Selection, StoreStats, Stored, Tags, Want,
 };
 use larder_core::{Error, ErrorKind, IdKey, Result, Schema, Timestamp};
 use moka::notification::RemovalCause;
@@ -196,6 +196,10 @@ impl Shared {
                         version: seq,
                         expires_at: None,
                         tags: Tags::default(),
+                        created_at: Timestamp::default(),
+                        stale_for: std::time::Duration::ZERO,
+                        cost: std::time::Duration::ZERO,
+                        revision: None,
                     });
                 }
                 Slot::Full(row) => row,
@@ -328,8 +332,11 @@ impl Shared {
     /// What each object takes, checked against the store's size.
     fn weights(&self, model: &Model, puts: &[Put]) -> Result<Vec<u32>> {
         let weight = |put: &Put| {
-            let weight =
-                put.object.weight()? + put.document.weight() + put.id.heap_size() + ROW_OVERHEAD;
+            let content = match &put.content {
+                Content::Object(object, document) => object.weight()? + document.weight(),
+                Content::Absent => 0,
+            };
+            let weight = content + put.id.heap_size() + ROW_OVERHEAD;
             match self.config.max_bytes {
                 Some(max) if weight as u64 > max => Err(Error::new(
                     ErrorKind::Overloaded,
@@ -380,17 +387,21 @@ impl Shared {
             Condition::IfAbsent => version.is_none(),
             Condition::IfPresent => version.is_some(),
             Condition::IfVersion(wanted) => version == Some(wanted),
+            Condition::IfNewer => false,
         };
         if !holds {
             return PutOutcome::Refused(version);
         }
+        let Content::Object(object, document) = put.content else {
+            return PutOutcome::Refused(None);
+        };
         let kept = || before.as_ref().map(|row| row.tags.clone());
         let seq = state.next_seq();
         let row = Arc::new(Row::new(
             number,
             put.id.clone(),
             seq,
-            put.object,
+            object,
             put.tags.or_else(kept).unwrap_or_default(),
             weight,
             self.expiry(put.lifetime, before.as_ref(), now),
@@ -404,7 +415,7 @@ impl Shared {
         };
         self.objects.insert(key, Slot::of(&row, self.idle));
         state.kill(&put.id, seq);
-        state.add(put.id, row, put.document);
+        state.add(put.id, row, document);
         PutOutcome::Stored(seq)
     }
 
@@ -627,7 +638,11 @@ impl EmbeddedStore {
         blocking::unblock(move || snapshot.aggregate(&query)).await
     }
 
-    async fn remove_where(&self, model: &Model, expr: &Expr) -> Result<u64> {
+    async fn remove_where(&self, model: &Model, selection: &Selection, _: Fate) -> Result<u64> {
+        let Selection::Where(expr) = selection else {
+            self.clear(model).await?;
+            return Ok(0);
+        };
         let state = self.shared.open(model)?;
         let snapshot = self.snapshot(&state).await;
         // To let go of a row costs more than to find it.
@@ -710,7 +725,15 @@ impl CacheStore for EmbeddedStore {
         ready!(self.shared.ensure_model(schema))
     }
 
-    fn probe(&self, model: &Model, id: &IdKey) -> Probe {
+    fn models(&self) -> Vec<Model> {
+        Vec::new()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.now()
+    }
+
+    fn probe(&self, model: &Model, id: &IdKey, _: Want) -> Probe {
         if self.shared.closed.load(Ordering::Acquire) {
             return Probe::Unknown;
         }
@@ -724,6 +747,7 @@ impl CacheStore for EmbeddedStore {
         &'a self,
         model: &'a Model,
         ids: &'a [IdKey],
+        _: Want,
     ) -> BoxFuture<'a, Result<Vec<Option<Found>>>> {
         ready!({
             self.shared.open(model)?;
@@ -778,12 +802,25 @@ impl CacheStore for EmbeddedStore {
         Box::pin(self.aggregate(model, query))
     }
 
-    fn remove_where<'a>(&'a self, model: &'a Model, expr: &'a Expr) -> BoxFuture<'a, Result<u64>> {
-        Box::pin(self.remove_where(model, expr))
+    fn remove_where<'a>(
+        &'a self,
+        model: &'a Model,
+        selection: &'a Selection,
+        fate: Fate,
+    ) -> BoxFuture<'a, Result<u64>> {
+        Box::pin(self.remove_where(model, selection, fate))
     }
 
-    fn clear<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<()>> {
-        Box::pin(self.clear(model))
+    fn mark<'a>(&'a self, _: &'a Model, _: &'a Expr) -> BoxFuture<'a, Result<Mark>> {
+        ready!(Err(Error::internal("no marks yet")))
+    }
+
+    fn still<'a>(&'a self, _: &'a Model, _: &'a Mark) -> BoxFuture<'a, Result<bool>> {
+        ready!(Err(Error::internal("no marks yet")))
+    }
+
+    fn leases(&self) -> Option<&dyn Leases> {
+        None
     }
 
     fn stats<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<StoreStats>> {

@@ -10,8 +10,8 @@ use larder_core::codec::{self, Codec};
 use larder_core::expr::Expr;
 use larder_core::query::{Answer, Order, Projection, Query, Row};
 use larder_core::store::{
-    BoxFuture, CacheStore, Capability, Condition, Found, Lifetime, Model, Probe, Put, PutOutcome,
-    Removal, StoreStats, Stored,
+    BoxFuture, CacheStore, Capability, Condition, Content, Fate, Found, Leases, Lifetime, Mark,
+    Model, Probe, Put, PutOutcome, Removal, Selection, StoreStats, Stored, Want,
 };
 use larder_core::{
     Clock, Error, ErrorKind, Extent, IdKey, Result, Schema, SystemClock, Timestamp, Total,
@@ -479,7 +479,11 @@ impl Shared {
 
     /// Removes what matches, in parts; each entry only if nobody has written it since it was
     /// seen to match.
-    async fn remove_where(&self, slot: &Slot, expr: &Expr) -> Result<u64> {
+    async fn remove_where(&self, slot: &Slot, selection: &Selection, _: Fate) -> Result<u64> {
+        let Selection::Where(expr) = selection else {
+            self.clear(slot).await?;
+            return Ok(0);
+        };
         let mut query = Query::new(expr.clone());
         query.order = Order::Id;
         query.limit = Some(REMOVED_AT_ONCE);
@@ -492,9 +496,10 @@ impl Shared {
             let removals: Vec<Removal> = hits
                 .rows
                 .iter()
-                .map(|hit| Removal {
-                    id: hit.place.id.clone(),
-                    if_version: Some(hit.version),
+                .map(|hit| {
+                    let mut removal = Removal::new(hit.place.id.clone());
+                    removal.if_version = Some(hit.version);
+                    removal
                 })
                 .collect();
             let gone = self.remove_many(slot, &removals).await?;
@@ -531,13 +536,17 @@ impl Shared {
         let now = self.now();
         let mut calls = Vec::with_capacity(puts.len());
         for put in &puts {
-            let body = put.object.encode(&*codec)?;
+            let Content::Object(object, document) = &put.content else {
+                continue;
+            };
+            let body = object.encode(&*codec)?;
             let mut call = self.prepare(&self.scripts.put, slot, &put.id, now);
             match put.condition {
                 Condition::Always => call.arg("*"),
                 Condition::IfAbsent => call.arg("absent"),
                 Condition::IfPresent => call.arg("present"),
                 Condition::IfVersion(version) => call.arg(version),
+                Condition::IfNewer => call.arg("newer"),
             };
             call.arg(self.lifetime(put.lifetime, now));
             match &put.tags {
@@ -545,7 +554,7 @@ impl Shared {
                 None => call.arg(""),
             };
             call.arg(codec.number()).arg(&body[..]);
-            for (name, value) in fields::write(&slot.schema, &put.document, &put.id) {
+            for (name, value) in fields::write(&slot.schema, document, &put.id) {
                 call.arg(name).arg(value);
             }
             calls.push(call);
@@ -840,6 +849,10 @@ impl Slot {
             version: header.version,
             expires_at: header.expires_at,
             tags: header.tags,
+            created_at: Timestamp::default(),
+            stale_for: Duration::ZERO,
+            cost: Duration::ZERO,
+            revision: None,
         })
     }
 }
@@ -915,7 +928,15 @@ impl CacheStore for RedisStore {
         })
     }
 
-    fn probe(&self, _: &Model, _: &IdKey) -> Probe {
+    fn models(&self) -> Vec<Model> {
+        Vec::new()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.shared.now()
+    }
+
+    fn probe(&self, _: &Model, _: &IdKey, _: Want) -> Probe {
         Probe::Unknown
     }
 
@@ -923,6 +944,7 @@ impl CacheStore for RedisStore {
         &'a self,
         model: &'a Model,
         ids: &'a [IdKey],
+        _: Want,
     ) -> BoxFuture<'a, Result<Vec<Option<Found>>>> {
         operation!(self, model, "get", |slot| self.shared.get_many(slot, ids))
     }
@@ -970,14 +992,27 @@ impl CacheStore for RedisStore {
             .aggregate(slot, query))
     }
 
-    fn remove_where<'a>(&'a self, model: &'a Model, expr: &'a Expr) -> BoxFuture<'a, Result<u64>> {
+    fn remove_where<'a>(
+        &'a self,
+        model: &'a Model,
+        selection: &'a Selection,
+        fate: Fate,
+    ) -> BoxFuture<'a, Result<u64>> {
         operation!(self, model, "remove_where", |slot| self
             .shared
-            .remove_where(slot, expr))
+            .remove_where(slot, selection, fate))
     }
 
-    fn clear<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<()>> {
-        operation!(self, model, "clear", |slot| self.shared.clear(slot))
+    fn mark<'a>(&'a self, _: &'a Model, _: &'a Expr) -> BoxFuture<'a, Result<Mark>> {
+        Box::pin(async { Err(Error::internal("no marks yet")) })
+    }
+
+    fn still<'a>(&'a self, _: &'a Model, _: &'a Mark) -> BoxFuture<'a, Result<bool>> {
+        Box::pin(async { Err(Error::internal("no marks yet")) })
+    }
+
+    fn leases(&self) -> Option<&dyn Leases> {
+        None
     }
 
     fn stats<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<StoreStats>> {

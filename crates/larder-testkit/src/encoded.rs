@@ -7,15 +7,15 @@ use larder_core::codec::Codec;
 use larder_core::expr::Expr;
 use larder_core::query::{Answer, Query};
 use larder_core::store::{
-    BoxFuture, CacheStore, Capability, Found, Lifetime, Model, Probe, Put, PutOutcome, Removal,
-    StoreStats, Stored,
+    BoxFuture, CacheStore, Capability, Content, Fate, Found, Leases, Lifetime, Mark, Model, Probe,
+    Put, PutOutcome, Removal, Selection, StoreStats, Stored, Want,
 };
-use larder_core::{Clock, IdKey, Result, Schema};
+use larder_core::{Clock, IdKey, Result, Schema, Timestamp};
 
 use crate::reference::ReferenceStore;
 
 /// The reference store with its objects as bytes and without probes: what a program sees of a
-/// store on a server, with no server.
+/// store on a server, leases and other programs too, with no server.
 #[derive(Debug)]
 pub struct EncodedStore {
     capability: Capability,
@@ -32,7 +32,17 @@ impl EncodedStore {
         Self {
             capability,
             codec: Arc::new(codec),
-            inner: ReferenceStore::new(clock),
+            inner: ReferenceStore::shared(clock),
+        }
+    }
+
+    /// What another program sees that has opened the same store.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self {
+            capability: self.capability.clone(),
+            codec: Arc::clone(&self.codec),
+            inner: self.inner.another(),
         }
     }
 
@@ -55,7 +65,15 @@ impl CacheStore for EncodedStore {
         self.inner.ensure_model(schema)
     }
 
-    fn probe(&self, _: &Model, _: &IdKey) -> Probe {
+    fn models(&self) -> Vec<Model> {
+        self.inner.models()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.now()
+    }
+
+    fn probe(&self, _: &Model, _: &IdKey, _: Want) -> Probe {
         Probe::Unknown
     }
 
@@ -63,9 +81,10 @@ impl CacheStore for EncodedStore {
         &'a self,
         model: &'a Model,
         ids: &'a [IdKey],
+        want: Want,
     ) -> BoxFuture<'a, Result<Vec<Option<Found>>>> {
         Box::pin(async move {
-            let found = self.inner.get_many(model, ids).await?;
+            let found = self.inner.get_many(model, ids, want).await?;
             found
                 .into_iter()
                 .map(|found| found.map(|found| self.encoded(found)).transpose())
@@ -80,7 +99,9 @@ impl CacheStore for EncodedStore {
     ) -> BoxFuture<'a, Result<Vec<PutOutcome>>> {
         Box::pin(async move {
             for put in &puts {
-                put.object.encode(&*self.codec)?;
+                if let Content::Object(object, _) = &put.content {
+                    object.encode(&*self.codec)?;
+                }
             }
             self.inner.put_many(model, puts).await
         })
@@ -125,12 +146,25 @@ impl CacheStore for EncodedStore {
         self.inner.aggregate(model, query)
     }
 
-    fn remove_where<'a>(&'a self, model: &'a Model, expr: &'a Expr) -> BoxFuture<'a, Result<u64>> {
-        self.inner.remove_where(model, expr)
+    fn remove_where<'a>(
+        &'a self,
+        model: &'a Model,
+        selection: &'a Selection,
+        fate: Fate,
+    ) -> BoxFuture<'a, Result<u64>> {
+        self.inner.remove_where(model, selection, fate)
     }
 
-    fn clear<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<()>> {
-        self.inner.clear(model)
+    fn mark<'a>(&'a self, model: &'a Model, expr: &'a Expr) -> BoxFuture<'a, Result<Mark>> {
+        self.inner.mark(model, expr)
+    }
+
+    fn still<'a>(&'a self, model: &'a Model, mark: &'a Mark) -> BoxFuture<'a, Result<bool>> {
+        self.inner.still(model, mark)
+    }
+
+    fn leases(&self) -> Option<&dyn Leases> {
+        self.inner.leases()
     }
 
     fn stats<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<StoreStats>> {

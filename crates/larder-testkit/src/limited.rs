@@ -6,10 +6,10 @@ use larder_core::aggregate::{AggregateQuery, Aggregated};
 use larder_core::expr::{Expr, Leaf};
 use larder_core::query::{Answer, Query};
 use larder_core::store::{
-    BoxFuture, CacheStore, Capability, Condition, Found, Lifetime, Model, Probe, Put, PutOutcome,
-    Removal, StoreStats,
+    BoxFuture, CacheStore, Capability, Condition, Fate, Found, Leases, Lifetime, Mark, Model,
+    Probe, Put, PutOutcome, Removal, Selection, StoreStats, Want,
 };
-use larder_core::{Error, ErrorKind, IdKey, Result, Schema, Store};
+use larder_core::{Error, ErrorKind, IdKey, Result, Schema, Store, Timestamp};
 
 /// A store held to a smaller capability: what that denies is `Unsupported`, the rest goes to the
 /// store below. For programs that have to work on lesser stores too, and for the rules themselves.
@@ -78,16 +78,25 @@ impl CacheStore for LimitedStore {
         self.inner.ensure_model(schema)
     }
 
-    fn probe(&self, model: &Model, id: &IdKey) -> Probe {
-        self.inner.probe(model, id)
+    fn models(&self) -> Vec<Model> {
+        self.inner.models()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.now()
+    }
+
+    fn probe(&self, model: &Model, id: &IdKey, want: Want) -> Probe {
+        self.inner.probe(model, id, want)
     }
 
     fn get_many<'a>(
         &'a self,
         model: &'a Model,
         ids: &'a [IdKey],
+        want: Want,
     ) -> BoxFuture<'a, Result<Vec<Option<Found>>>> {
-        self.inner.get_many(model, ids)
+        self.inner.get_many(model, ids, want)
     }
 
     fn put_many<'a>(
@@ -141,15 +150,33 @@ impl CacheStore for LimitedStore {
         })
     }
 
-    fn remove_where<'a>(&'a self, model: &'a Model, expr: &'a Expr) -> BoxFuture<'a, Result<u64>> {
+    fn remove_where<'a>(
+        &'a self,
+        model: &'a Model,
+        selection: &'a Selection,
+        fate: Fate,
+    ) -> BoxFuture<'a, Result<u64>> {
         Box::pin(async move {
-            self.allows(expr)?;
-            self.inner.remove_where(model, expr).await
+            if let Selection::Where(expr) = selection {
+                self.allows(expr)?;
+            }
+            self.inner.remove_where(model, selection, fate).await
         })
     }
 
-    fn clear<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<()>> {
-        self.inner.clear(model)
+    fn mark<'a>(&'a self, model: &'a Model, expr: &'a Expr) -> BoxFuture<'a, Result<Mark>> {
+        Box::pin(async move {
+            self.allows(expr)?;
+            self.inner.mark(model, expr).await
+        })
+    }
+
+    fn still<'a>(&'a self, model: &'a Model, mark: &'a Mark) -> BoxFuture<'a, Result<bool>> {
+        self.inner.still(model, mark)
+    }
+
+    fn leases(&self) -> Option<&dyn Leases> {
+        self.inner.leases()
     }
 
     fn stats<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<StoreStats>> {

@@ -1,16 +1,20 @@
 //! The reference store: a locked map and the evaluator. Slow, and right by definition.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use larder_core::aggregate::{AggregateQuery, Aggregated, Aggregator};
 use larder_core::expr::Expr;
-use larder_core::query::{Answer, Order, Place, Projection, Query, Row};
+use larder_core::query::{Answer, Order, Place, Projection, Query, Row, SortKey};
 use larder_core::ranking::{Corpus, relevance};
 use larder_core::store::{
-    BoxFuture, CacheStore, Capability, Condition, Found, Lifetime, Model, Probe, Put, PutOutcome,
-    Removal, StoreStats, Stored,
+    Begin, BoxFuture, CacheStore, Capability, Condition, Content, Fate, Found, Guard, LeaseRequest,
+    Leases, Lifetime, Mark, Model, Probe, Put, PutOutcome, Removal, Selection, StoreStats, Stored,
+    Token, Tombstone, Want,
 };
+use larder_core::text::TokenList;
 use larder_core::{
     Clock, Document, Error, ErrorKind, Extent, IdKey, Result, Schema, Timestamp, Total, Truncation,
 };
@@ -22,22 +26,283 @@ const CAPABILITY: Capability = Capability::complete("reference");
 #[derive(Debug)]
 pub struct ReferenceStore {
     clock: Arc<dyn Clock>,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
+    /// What this handle gave out.
+    models: Mutex<Vec<Model>>,
+    shared: bool,
 }
 
 #[derive(Debug, Default)]
 struct State {
     closed: bool,
-    version: u64,
     models: Vec<(Arc<Schema>, Entries)>,
 }
 
-type Entries = BTreeMap<IdKey, Entry>;
+/// One model's entries, and what is remembered beside them.
+#[derive(Debug, Default)]
+struct Entries {
+    /// Of the last write.
+    version: u64,
+    entries: BTreeMap<IdKey, Entry>,
+    tombstones: BTreeMap<IdKey, (u64, Timestamp)>,
+    leases: BTreeMap<IdKey, (Token, Timestamp)>,
+    fences: BTreeMap<IdKey, BTreeMap<u128, Timestamp>>,
+    /// When each id was last written or removed; under `None`, when all were.
+    touched: BTreeMap<Option<IdKey>, u64>,
+    watches: Vec<Weak<Watch>>,
+}
+
+type Rows<'a> = Vec<(&'a IdKey, &'a Document, &'a Found)>;
 
 #[derive(Debug)]
 struct Entry {
     found: Found,
-    document: Document,
+    /// Of an object; of its absence there is none.
+    document: Option<Document>,
+    /// Whether its lifetime has ended and the watches know.
+    left: bool,
+}
+
+/// Whether an object left that `expr` matches.
+#[derive(Debug)]
+struct Watch {
+    since: u64,
+    expr: Expr,
+    over: AtomicBool,
+}
+
+impl Entry {
+    /// What a filter sees of it at `now`.
+    fn row(&self, now: Timestamp) -> Option<&Document> {
+        let document = self.document.as_ref();
+        document.filter(|_| !self.found.is_stale(now))
+    }
+
+    fn is_kept(&self, now: Timestamp) -> bool {
+        let end = |at: Timestamp| at.saturating_add(self.found.stale_for) > now;
+        self.found.expires_at.is_none_or(end)
+    }
+}
+
+impl Entries {
+    fn next_version(&mut self) -> u64 {
+        self.version += 1;
+        self.version
+    }
+
+    fn touch(&mut self, id: Option<IdKey>) {
+        let version = self.next_version();
+        self.touched.insert(id, version);
+    }
+
+    fn left(&mut self, document: &Document) {
+        self.watches.retain(|watch| {
+            watch.upgrade().is_some_and(|watch| {
+                if watch.expr.matches(document) {
+                    watch.over.store(true, Ordering::Relaxed);
+                }
+                true
+            })
+        });
+    }
+
+    /// Forgets what has come to its end by `now`.
+    fn settle(&mut self, now: Timestamp) {
+        let mut expired = Vec::new();
+        self.entries.retain(|_, entry| {
+            if entry.found.is_stale(now) && !std::mem::replace(&mut entry.left, true) {
+                expired.extend(entry.document.clone());
+            }
+            entry.is_kept(now)
+        });
+        for document in expired {
+            self.left(&document);
+        }
+        self.tombstones.retain(|_, (_, until)| *until > now);
+        self.leases.retain(|_, (_, until)| *until > now);
+        self.fences.retain(|_, fences| {
+            fences.retain(|_, until| *until > now);
+            !fences.is_empty()
+        });
+    }
+
+    /// The object at `id` that is neither stale nor known to be absent.
+    fn fresh(&self, id: &IdKey, now: Timestamp) -> Option<&Found> {
+        let entry = self.entries.get(id)?;
+        entry.row(now).map(|_| &entry.found)
+    }
+
+    /// What filters, counts and plain reads see at `now`.
+    fn rows(&self, now: Timestamp) -> Rows<'_> {
+        let rows = self.entries.iter().filter_map(|(id, entry)| {
+            let row = entry.row(now);
+            row.map(|document| (id, document, &entry.found))
+        });
+        rows.collect()
+    }
+
+    fn get(&self, id: &IdKey, want: Want, now: Timestamp) -> Option<Found> {
+        match want {
+            Want::Fresh => self.fresh(id, now).cloned(),
+            Want::Kept => self.entries.get(id).map(|entry| entry.found.clone()),
+        }
+    }
+
+    fn revision(&self, id: &IdKey) -> Option<u64> {
+        let here = self.entries.get(id).and_then(|entry| entry.found.revision);
+        let buried = self.tombstones.get(id).map(|(revision, _)| *revision);
+        here.max(buried)
+    }
+
+    /// Whether the guard of a put still holds.
+    fn allows(&self, id: &IdKey, guard: &Guard) -> Result<bool> {
+        Ok(match guard {
+            Guard::Lease(token) => {
+                let lease = self.leases.get(id);
+                lease.is_some_and(|(holder, _)| holder == token) && !self.fences.contains_key(id)
+            }
+            Guard::Since(mark) => {
+                let since = watch(mark)?.since;
+                let touched =
+                    |id: Option<IdKey>| self.touched.get(&id).is_some_and(|at| *at > since);
+                !touched(None) && !touched(Some(id.clone())) && !self.fences.contains_key(id)
+            }
+        })
+    }
+
+    fn put(&mut self, now: Timestamp, put: Put) -> Result<PutOutcome> {
+        self.settle(now);
+        let there = self.fresh(&put.id, now).map(|found| found.version);
+        let revision = self.revision(&put.id);
+        let holds = match put.condition {
+            Condition::Always => true,
+            Condition::IfAbsent => there.is_none(),
+            Condition::IfPresent => there.is_some(),
+            Condition::IfVersion(wanted) => there == Some(wanted),
+            Condition::IfNewer => revision.is_none() || put.revision > revision,
+        };
+        if let Some(guard) = &put.guard
+            && !self.allows(&put.id, guard)?
+        {
+            return Ok(PutOutcome::Outrun);
+        }
+        if !holds {
+            return Ok(PutOutcome::Refused(there));
+        }
+        self.touch(Some(put.id.clone()));
+        self.leases.remove(&put.id);
+        self.tombstones.remove(&put.id);
+        let before = self.entries.remove(&put.id);
+        let before = before.filter(|entry| entry.row(now).is_some());
+        let kept = before.as_ref().map(|entry| &entry.found);
+        let (object, document) = match put.content {
+            Content::Object(object, document) => (Stored::Live(object), Some(document)),
+            Content::Absent => (Stored::Absent, None),
+        };
+        let found = Found {
+            object,
+            version: self.version,
+            expires_at: expiry(put.lifetime, kept, now),
+            tags: put
+                .tags
+                .or_else(|| kept.map(|found| found.tags.clone()))
+                .unwrap_or_default(),
+            created_at: now,
+            stale_for: put
+                .stale_for
+                .or_else(|| kept.map(|found| found.stale_for))
+                .unwrap_or_default(),
+            cost: put.cost,
+            revision: put.revision.or(revision),
+        };
+        let version = found.version;
+        let entry = Entry {
+            found,
+            document,
+            left: false,
+        };
+        if entry.row(now).is_none()
+            && let Some(document) = before.and_then(|entry| entry.document)
+        {
+            self.left(&document);
+        }
+        self.entries.insert(put.id, entry);
+        Ok(PutOutcome::Stored(version))
+    }
+
+    /// Takes one entry away; says whether it was a fresh object.
+    fn depart(&mut self, id: &IdKey, fate: Fate, now: Timestamp) -> bool {
+        let Some(mut entry) = self.entries.remove(id) else {
+            return false;
+        };
+        let fresh = entry.row(now).is_some();
+        if let Some(document) = entry.document.as_ref().filter(|_| fresh) {
+            self.left(document);
+        }
+        if fate == Fate::Expire && entry.document.is_some() {
+            entry.left = true;
+            if fresh {
+                entry.found.expires_at = Some(now);
+            }
+            if entry.is_kept(now) {
+                self.entries.insert(id.clone(), entry);
+            }
+        }
+        fresh
+    }
+
+    fn remove(&mut self, now: Timestamp, removal: &Removal) -> bool {
+        if let (Some(fences), Some(fence)) = (self.fences.get_mut(&removal.id), removal.fence) {
+            fences.remove(&fence.get());
+        }
+        let there = self.fresh(&removal.id, now).map(|found| found.version);
+        if removal
+            .if_version
+            .is_some_and(|wanted| there != Some(wanted))
+        {
+            return false;
+        }
+        let later = |tombstone: Tombstone| {
+            let known = self.revision(&removal.id);
+            known.is_some_and(|known| known > tombstone.revision)
+        };
+        if removal.tombstone.is_some_and(later) {
+            return false;
+        }
+        self.touch(Some(removal.id.clone()));
+        self.leases.remove(&removal.id);
+        let fresh = self.depart(&removal.id, removal.fate, now);
+        if let Some(Tombstone { revision, lifetime }) = removal.tombstone {
+            let buried = (revision, now.saturating_add(lifetime));
+            self.tombstones.insert(removal.id.clone(), buried);
+        }
+        fresh
+    }
+
+    fn remove_where(&mut self, now: Timestamp, selection: &Selection, fate: Fate) -> u64 {
+        self.touch(None);
+        self.leases.clear();
+        if matches!(selection, Selection::All) {
+            self.tombstones.clear();
+        }
+        let is_meant = |entry: &Entry| match selection {
+            Selection::Where(expr) => entry.document.as_ref().is_none_or(|row| expr.matches(row)),
+            Selection::Tagged(tags) => {
+                let tagged = entry.found.tags.as_slice();
+                tags.as_slice().iter().any(|tag| tagged.contains(tag))
+            }
+            Selection::All => true,
+        };
+        let meant = self.entries.iter().filter(|(_, entry)| is_meant(entry));
+        let meant: Vec<IdKey> = meant.map(|(id, _)| id.clone()).collect();
+        let gone = meant.iter().filter(|id| self.depart(id, fate, now));
+        gone.count() as u64
+    }
+}
+
+fn watch(mark: &Mark) -> Result<&Arc<Watch>> {
+    mark.get()
+        .ok_or_else(|| Error::internal("the mark is of another store"))
 }
 
 impl ReferenceStore {
@@ -45,79 +310,67 @@ impl ReferenceStore {
     pub fn new(clock: impl Clock) -> Self {
         Self {
             clock: Arc::new(clock),
-            state: Mutex::default(),
+            state: Arc::default(),
+            models: Mutex::default(),
+            shared: false,
         }
     }
 
-    /// Does `work` on the entries of one model that have not expired.
+    /// The same, with leases: as several programs share one store.
+    pub fn shared(clock: impl Clock) -> Self {
+        Self {
+            shared: true,
+            ..Self::new(clock)
+        }
+    }
+
+    /// What another program sees that has opened the same store.
+    #[must_use]
+    pub fn another(&self) -> Self {
+        Self {
+            clock: Arc::clone(&self.clock),
+            state: Arc::clone(&self.state),
+            models: Mutex::default(),
+            shared: self.shared,
+        }
+    }
+
+    /// Does `work` on the entries of one model that have not come to their end.
     fn with<T>(
         &self,
         model: &Model,
-        work: impl FnOnce(&mut Entries, &mut u64, Timestamp) -> Result<T>,
+        work: impl FnOnce(&mut Entries, Timestamp) -> Result<T>,
     ) -> Result<T> {
         let now = self.clock.now();
         let mut state = self.state.lock();
-        let State {
-            closed,
-            version,
-            models,
-        } = &mut *state;
+        let State { closed, models } = &mut *state;
         if *closed {
             return Err(Error::new(ErrorKind::Closed, "the store was closed"));
         }
         let Some((_, entries)) = models.get_mut(model.number() as usize) else {
             return Err(Error::internal("the model is of another store"));
         };
-        entries.retain(|_, entry| entry.found.expires_at.is_none_or(|at| at > now));
-        work(entries, version, now)
+        entries.settle(now);
+        work(entries, now)
     }
 
-    fn put(entries: &mut Entries, version: &mut u64, now: Timestamp, put: Put) -> PutOutcome {
-        let before = entries.get(&put.id).map(|entry| &entry.found);
-        let there = before.map(|found| found.version);
-        let holds = match put.condition {
-            Condition::Always => true,
-            Condition::IfAbsent => there.is_none(),
-            Condition::IfPresent => there.is_some(),
-            Condition::IfVersion(wanted) => there == Some(wanted),
-        };
-        if !holds {
-            return PutOutcome::Refused(there);
-        }
-        *version += 1;
-        let found = Found {
-            object: Stored::Live(put.object),
-            version: *version,
-            expires_at: expiry(put.lifetime, before, now),
-            tags: put
-                .tags
-                .or_else(|| before.map(|found| found.tags.clone()))
-                .unwrap_or_default(),
-        };
-        let document = put.document;
-        entries.insert(put.id, Entry { found, document });
-        PutOutcome::Stored(*version)
-    }
-
-    fn answer(entries: &Entries, query: &Query) -> Answer {
+    fn answer(entries: &Rows<'_>, query: &Query) -> Answer {
         let keys = query.keys();
         let mut rows: Vec<(f32, Row)> = entries
             .iter()
-            .filter(|(_, entry)| query.expr.matches(&entry.document))
-            .map(|(id, entry)| {
+            .filter(|(_, document, _)| query.expr.matches(document))
+            .map(|(id, document, found)| {
                 let score = if query.order == Order::Relevance {
-                    relevance(&query.expr, &entry.document, &Everything(entries))
+                    relevance(&query.expr, document, &Everything(entries))
                 } else {
                     0.0
                 };
+                let value = |key: &SortKey| document.field(key.field).values.one().cloned();
                 let place = Place {
-                    keys: keys
-                        .iter()
-                        .map(|key| entry.document.field(key.field).values.one().cloned())
-                        .collect(),
-                    id: id.clone(),
+                    keys: keys.iter().map(value).collect(),
+                    id: (*id).clone(),
                 };
-                let found = (query.projection == Projection::Objects).then(|| entry.found.clone());
+                let found = (query.projection == Projection::Objects).then(|| (*found).clone());
                 (score, Row { place, found })
             })
             .collect();
@@ -155,14 +408,12 @@ fn expiry(lifetime: Lifetime, before: Option<&Found>, now: Timestamp) -> Option<
     }
 }
 
-struct Everything<'a>(&'a Entries);
+struct Everything<'a>(&'a Rows<'a>);
 
 impl Everything<'_> {
-    fn lengths(&self, field: u16) -> impl Iterator<Item = usize> {
-        self.0
-            .values()
-            .filter_map(move |entry| entry.document.field(field).tokens.as_ref())
-            .map(|tokens| tokens.len())
+    fn tokens(&self, field: u16) -> impl Iterator<Item = &Arc<TokenList>> {
+        let rows = self.0.iter();
+        rows.filter_map(move |(_, document, _)| document.field(field).tokens.as_ref())
     }
 }
 
@@ -171,14 +422,12 @@ impl Corpus for Everything<'_> {
         self.0.len() as f32
     }
     fn average_length(&self, field: u16) -> f32 {
-        self.lengths(field).sum::<usize>() as f32 / self.lengths(field).count().max(1) as f32
+        let lengths = || self.tokens(field).map(|tokens| tokens.len());
+        lengths().sum::<usize>() as f32 / lengths().count().max(1) as f32
     }
     fn document_frequency(&self, field: u16, token: &str) -> f32 {
-        self.0
-            .values()
-            .filter_map(|entry| entry.document.field(field).tokens.as_ref())
-            .filter(|tokens| tokens.iter().any(|(found, _)| found == token))
-            .count() as f32
+        let has = |tokens: &&Arc<TokenList>| tokens.iter().any(|(found, _)| found == token);
+        self.tokens(field).filter(has).count() as f32
     }
 }
 
@@ -196,30 +445,42 @@ impl CacheStore for ReferenceStore {
 
     fn ensure_model<'a>(&'a self, schema: &'a Arc<Schema>) -> BoxFuture<'a, Result<Model>> {
         ready!({
-            let State { closed, models, .. } = &mut *self.state.lock();
+            let State { closed, models } = &mut *self.state.lock();
             if *closed {
                 return Err(Error::new(ErrorKind::Closed, "the store was closed"));
             }
-            let number = models
+            let known = models
                 .iter()
                 .position(|(known, _)| known.name() == schema.name());
-            let Some(number) = number else {
-                models.push((Arc::clone(schema), Entries::new()));
-                return Ok(Model::new(Arc::clone(schema), models.len() as u32 - 1));
-            };
+            let number = known.unwrap_or_else(|| {
+                models.push((Arc::clone(schema), Entries::default()));
+                models.len() - 1
+            });
             let known = &models[number].0;
             if known.type_id() != schema.type_id() || known.fingerprint() != schema.fingerprint() {
                 return Err(Error::invalid_model("the name is taken by another type")
                     .with_model(schema.name()));
             }
-            Ok(Model::new(Arc::clone(known), number as u32))
+            let mut given = self.models.lock();
+            let made = given.iter().find(|model| model.number() as usize == number);
+            Ok(made.cloned().unwrap_or_else(|| {
+                let model = Model::new(Arc::clone(known), number as u32);
+                given.push(model.clone());
+                model
+            }))
         })
     }
 
-    fn probe(&self, model: &Model, id: &IdKey) -> Probe {
-        match self.with(model, |entries, _, _| {
-            Ok(entries.get(id).map(|entry| entry.found.clone()))
-        }) {
+    fn models(&self) -> Vec<Model> {
+        self.models.lock().clone()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    fn probe(&self, model: &Model, id: &IdKey, want: Want) -> Probe {
+        match self.with(model, |entries, now| Ok(entries.get(id, want, now))) {
             Ok(Some(found)) => Probe::Hit(found),
             Ok(None) => Probe::Miss,
             Err(_) => Probe::Unknown,
@@ -230,10 +491,10 @@ impl CacheStore for ReferenceStore {
         &'a self,
         model: &'a Model,
         ids: &'a [IdKey],
+        want: Want,
     ) -> BoxFuture<'a, Result<Vec<Option<Found>>>> {
-        ready!(self.with(model, |entries, _, _| {
-            let get = |id| entries.get(id).map(|entry| entry.found.clone());
-            Ok(ids.iter().map(get).collect())
+        ready!(self.with(model, |entries, now| {
+            Ok(ids.iter().map(|id| entries.get(id, want, now)).collect())
         }))
     }
 
@@ -244,17 +505,18 @@ impl CacheStore for ReferenceStore {
     ) -> BoxFuture<'a, Result<Vec<PutOutcome>>> {
         ready!({
             for put in &puts {
-                put.object.weight()?;
+                if let Content::Object(object, _) = &put.content {
+                    object.weight()?;
+                }
+                if put.guard.is_some() && !self.shared {
+                    return Err(Error::new(
+                        ErrorKind::Unsupported,
+                        "a guard needs leases, which a store of one program has none of",
+                    ));
+                }
             }
-            self.with(model, |entries, version, now| {
-                Ok(puts
-                    .into_iter()
-                    .map(|put| {
-                        // One that has expired by then is not there for the next of this batch.
-                        entries.retain(|_, entry| entry.found.expires_at.is_none_or(|at| at > now));
-                        Self::put(entries, version, now, put)
-                    })
-                    .collect())
+            self.with(model, |entries, now| {
+                puts.into_iter().map(|put| entries.put(now, put)).collect()
             })
         })
     }
@@ -264,15 +526,8 @@ impl CacheStore for ReferenceStore {
         model: &'a Model,
         removals: &'a [Removal],
     ) -> BoxFuture<'a, Result<Vec<bool>>> {
-        ready!(self.with(model, |entries, _, _| {
-            let remove = |removal: &Removal| {
-                let there = entries.get(&removal.id).is_some_and(|entry| {
-                    removal
-                        .if_version
-                        .is_none_or(|version| version == entry.found.version)
-                });
-                there && entries.remove(&removal.id).is_some()
-            };
+        ready!(self.with(model, |entries, now| {
+            let remove = |removal| entries.remove(now, removal);
             Ok(removals.iter().map(remove).collect())
         }))
     }
@@ -283,22 +538,25 @@ impl CacheStore for ReferenceStore {
         ids: &'a [IdKey],
         lifetime: Lifetime,
     ) -> BoxFuture<'a, Result<Vec<bool>>> {
-        ready!(self.with(model, |entries, _, now| {
-            let touch = |id| {
-                // One that a touch of this batch let expire is not there for the next.
-                let entry: Option<&mut Entry> = entries.get_mut(id);
-                let there = |entry: &&mut Entry| entry.found.expires_at.is_none_or(|at| at > now);
-                entry.filter(there).is_some_and(|entry| {
+        ready!(self.with(model, |entries, now| {
+            let mut touch = |id| {
+                let entry = entries.entries.get_mut(id);
+                let there = entry.filter(|entry| entry.row(now).is_some());
+                let there = there.is_some_and(|entry| {
                     entry.found.expires_at = expiry(lifetime, Some(&entry.found), now);
                     true
-                })
+                });
+                entries.settle(now);
+                there
             };
-            Ok(ids.iter().map(touch).collect())
+            Ok(ids.iter().map(&mut touch).collect())
         }))
     }
 
     fn query<'a>(&'a self, model: &'a Model, query: &'a Query) -> BoxFuture<'a, Result<Answer>> {
-        ready!(self.with(model, |entries, _, _| Ok(Self::answer(entries, query))))
+        ready!(self.with(model, |entries, now| {
+            Ok(Self::answer(&entries.rows(now), query))
+        }))
     }
 
     fn aggregate<'a>(
@@ -306,13 +564,12 @@ impl CacheStore for ReferenceStore {
         model: &'a Model,
         query: &'a AggregateQuery,
     ) -> BoxFuture<'a, Result<Aggregated>> {
-        ready!(self.with(model, |entries, _, _| {
+        ready!(self.with(model, |entries, now| {
             let mut aggregator = Aggregator::new(query, model.schema());
-            for entry in entries
-                .values()
-                .filter(|entry| query.expr.matches(&entry.document))
-            {
-                if let Stored::Live(object) = &entry.found.object {
+            for (_, document, found) in entries.rows(now) {
+                if query.expr.matches(document)
+                    && let Stored::Live(object) = &found.object
+                {
                     aggregator.add(&**object)?;
                 }
             }
@@ -320,25 +577,44 @@ impl CacheStore for ReferenceStore {
         }))
     }
 
-    fn remove_where<'a>(&'a self, model: &'a Model, expr: &'a Expr) -> BoxFuture<'a, Result<u64>> {
-        ready!(self.with(model, |entries, _, _| {
-            let before = entries.len();
-            entries.retain(|_, entry| !expr.matches(&entry.document));
-            Ok((before - entries.len()) as u64)
+    fn remove_where<'a>(
+        &'a self,
+        model: &'a Model,
+        selection: &'a Selection,
+        fate: Fate,
+    ) -> BoxFuture<'a, Result<u64>> {
+        ready!(self.with(model, |entries, now| {
+            Ok(entries.remove_where(now, selection, fate))
         }))
     }
 
-    fn clear<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<()>> {
-        ready!(self.with(model, |entries, _, _| {
-            entries.clear();
-            Ok(())
+    fn mark<'a>(&'a self, model: &'a Model, expr: &'a Expr) -> BoxFuture<'a, Result<Mark>> {
+        ready!(self.with(model, |entries, _| {
+            let watch = Arc::new(Watch {
+                since: entries.version,
+                expr: expr.clone(),
+                over: AtomicBool::new(false),
+            });
+            entries.watches.push(Arc::downgrade(&watch));
+            Ok(Mark::new(watch))
         }))
+    }
+
+    fn still<'a>(&'a self, model: &'a Model, mark: &'a Mark) -> BoxFuture<'a, Result<bool>> {
+        ready!(self.with(model, |_, _| Ok(!watch(mark)?.over.load(Ordering::Relaxed))))
+    }
+
+    fn leases(&self) -> Option<&dyn Leases> {
+        self.shared.then_some(self as &dyn Leases)
     }
 
     fn stats<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<StoreStats>> {
-        ready!(self.with(model, |entries, _, _| {
+        ready!(self.with(model, |entries, now| {
             let mut stats = StoreStats::default();
-            stats.objects = entries.len() as u64;
+            stats.objects = entries.rows(now).len() as u64;
+            let found = || entries.entries.values().map(|entry| &entry.found);
+            stats.absent = found().filter(|found| found.is_absent()).count() as u64;
+            stats.stale = entries.entries.len() as u64 - stats.objects - stats.absent;
             Ok(stats)
         }))
     }
@@ -348,5 +624,71 @@ impl CacheStore for ReferenceStore {
             self.state.lock().closed = true;
             Ok(())
         })
+    }
+}
+
+impl Leases for ReferenceStore {
+    fn begin_many<'a>(
+        &'a self,
+        model: &'a Model,
+        requests: &'a [LeaseRequest],
+        lifetime: Duration,
+    ) -> BoxFuture<'a, Result<Vec<Begin>>> {
+        ready!(self.with(model, |entries, now| {
+            let begin = |request: &LeaseRequest| {
+                let id = &request.id;
+                let there = entries.get(id, Want::Kept, now);
+                let there = there.filter(|found| !found.is_stale(now));
+                if let Some(found) = there.filter(|found| request.seen != Some(found.version)) {
+                    return Begin::Hit(found);
+                }
+                if entries.fences.contains_key(id) {
+                    return Begin::Fenced;
+                }
+                if let Some((_, until)) = entries.leases.get(id) {
+                    return Begin::Wait(until.saturating_since(now));
+                }
+                let lease = (request.token, now.saturating_add(lifetime));
+                entries.leases.insert(id.clone(), lease);
+                Begin::Granted
+            };
+            Ok(requests.iter().map(begin).collect())
+        }))
+    }
+
+    fn release_many<'a>(
+        &'a self,
+        model: &'a Model,
+        leases: &'a [(IdKey, Token)],
+    ) -> BoxFuture<'a, Result<()>> {
+        ready!(self.with(model, |entries, _| {
+            for (id, token) in leases {
+                if entries
+                    .leases
+                    .get(id)
+                    .is_some_and(|(holder, _)| holder == token)
+                {
+                    entries.leases.remove(id);
+                }
+            }
+            Ok(())
+        }))
+    }
+
+    fn fence_many<'a>(
+        &'a self,
+        model: &'a Model,
+        ids: &'a [IdKey],
+        fence: Token,
+        lifetime: Duration,
+    ) -> BoxFuture<'a, Result<()>> {
+        ready!(self.with(model, |entries, now| {
+            for id in ids {
+                entries.remove(now, &Removal::new(id.clone()));
+                let fences = entries.fences.entry(id.clone()).or_default();
+                fences.insert(fence.get(), now.saturating_add(lifetime));
+            }
+            Ok(())
+        }))
     }
 }

@@ -13,7 +13,9 @@ use larder_core::aggregate::Aggregated;
 use larder_core::codec;
 use larder_core::expr::Expr;
 use larder_core::query::{Answer, Cursor, Order, Projection, Query};
-use larder_core::store::{Found, Model, Object, Put, Removal, Stored};
+use larder_core::store::{
+    Content, Fate, Found, Model, Object, Put, Removal, Selection, Stored, Want,
+};
 use larder_testkit::ManualClock;
 use larder_testkit::generate::{self, AnyId, AnyObject, Cell, Dice, IdShape, Question, Tree};
 
@@ -189,18 +191,23 @@ impl World {
                 let stale = dice.below(10);
                 let mut said = Vec::new();
                 for (contender, model) in &self.subjects {
-                    let found = contender.store.get_many(model, &keys).await.unwrap();
+                    let found = contender
+                        .store
+                        .get_many(model, &keys, Want::Fresh)
+                        .await
+                        .unwrap();
                     let removals: Vec<Removal> = keys
                         .iter()
                         .zip(&found)
-                        .map(|(key, found)| Removal {
-                            id: key.clone(),
-                            if_version: match (stale, found) {
+                        .map(|(key, found)| {
+                            let mut removal = Removal::new(key.clone());
+                            removal.if_version = match (stale, found) {
                                 (0, Some(found)) => Some(found.version),
                                 (1, Some(found)) => Some(found.version.wrapping_sub(1)),
                                 (0 | 1, None) => Some(1),
                                 _ => None,
-                            },
+                            };
+                            removal
                         })
                         .collect();
                     said.push(contender.store.remove_many(model, &removals).await.unwrap());
@@ -228,7 +235,10 @@ impl World {
             }
             97 if dice.chance(20) => {
                 for (contender, model) in &self.subjects {
-                    contender.store.clear(model).await.unwrap();
+                    let all = contender
+                        .store
+                        .remove_where(model, &Selection::All, Fate::Remove);
+                    all.await.unwrap();
                 }
                 Ok(())
             }
@@ -240,7 +250,11 @@ impl World {
                 };
                 let mut said = Vec::new();
                 for (contender, model) in &self.subjects {
-                    said.push(contender.store.remove_where(model, &expr).await.unwrap());
+                    let selection = Selection::Where(expr.clone());
+                    let removed = contender
+                        .store
+                        .remove_where(model, &selection, Fate::Remove);
+                    said.push(removed.await.unwrap());
                 }
                 self.agreed(&format!("remove_where {expr:?}"), &said)
             }
@@ -288,7 +302,11 @@ impl World {
         let mut said = Vec::new();
         for (contender, model) in &self.subjects {
             let keys: Vec<IdKey> = puts.iter().map(|(put, _)| put.id.clone()).collect();
-            let found = contender.store.get_many(model, &keys).await.unwrap();
+            let found = contender
+                .store
+                .get_many(model, &keys, Want::Fresh)
+                .await
+                .unwrap();
             let puts = puts
                 .iter()
                 .zip(found)
@@ -310,6 +328,7 @@ impl World {
                 .map(|outcome| match outcome {
                     PutOutcome::Stored(_) => (true, true),
                     PutOutcome::Refused(there) => (false, there.is_some()),
+                    PutOutcome::Outrun => unreachable!("no put had a guard"),
                 })
                 .collect();
             said.push(outcomes);
@@ -320,7 +339,11 @@ impl World {
     async fn read(&self, keys: &[IdKey]) -> Result<(), String> {
         let mut reference: Option<Vec<Option<Found>>> = None;
         for (contender, model) in &self.subjects {
-            let found = contender.store.get_many(model, keys).await.unwrap();
+            let found = contender
+                .store
+                .get_many(model, keys, Want::Fresh)
+                .await
+                .unwrap();
             let Some(wanted) = &reference else {
                 reference = Some(found);
                 continue;
@@ -578,13 +601,12 @@ impl World {
         let world = Self::open(Arc::clone(&self.schema), ManualClock::default(), 100_000).await;
         let puts: Vec<Put> = objects
             .iter()
-            .map(|object| Put {
-                id: object.id_key(),
-                document: Document::of(&self.schema, &**object).unwrap(),
-                object: Arc::clone(object) as Arc<dyn Object>,
-                lifetime: Lifetime::Forever,
-                tags: None,
-                condition: Condition::Always,
+            .map(|object| {
+                let document = Document::of(&self.schema, &**object).unwrap();
+                let object = Arc::clone(object);
+                let mut put = Put::new(object.id_key(), Content::Object(object, document));
+                put.lifetime = Lifetime::Forever;
+                put
             })
             .collect();
         for (contender, model) in &world.subjects {
@@ -629,14 +651,10 @@ fn put(dice: &mut Dice, object: Arc<AnyObject>, document: Document) -> (Put, boo
         1 => Some(Tags::default()),
         _ => None,
     };
-    let put = Put {
-        id: object.id_key(),
-        object,
-        document,
-        lifetime: lifetime(dice),
-        tags,
-        condition,
-    };
+    let mut put = Put::new(object.id_key(), Content::Object(object, document));
+    put.lifetime = lifetime(dice);
+    put.tags = tags;
+    put.condition = condition;
     (put, dice.chance(5))
 }
 
@@ -667,6 +685,7 @@ fn read(stored: &Stored) -> AnyObject {
             any.downcast_ref::<AnyObject>().unwrap().clone()
         }
         Stored::Encoded(bytes, codec) => codec::decode(&**codec, bytes).unwrap(),
+        Stored::Absent => unreachable!("nobody asked for it"),
     }
 }
 

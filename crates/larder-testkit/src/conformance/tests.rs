@@ -4,12 +4,13 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use larder_core::Timestamp;
 use larder_core::aggregate::{AggregateQuery, Aggregated};
 use larder_core::expr::Expr;
 use larder_core::query::{Answer, Query};
 use larder_core::store::{
-    BoxFuture, CacheStore, Capability, Condition, Found, Lifetime, Model, Probe, Put, PutOutcome,
-    Removal, StoreStats,
+    BoxFuture, CacheStore, Capability, Condition, Fate, Found, Leases, Lifetime, Mark, Model,
+    Probe, Put, PutOutcome, Removal, Selection, StoreStats, Want,
 };
 use larder_core::{Extent, IdKey, Result, Schema, Tags, Total};
 
@@ -60,8 +61,16 @@ impl CacheStore for Broken {
         self.inner.ensure_model(schema)
     }
 
-    fn probe(&self, model: &Model, id: &IdKey) -> Probe {
-        match self.inner.probe(model, id) {
+    fn models(&self) -> Vec<Model> {
+        self.inner.models()
+    }
+
+    fn now(&self) -> Timestamp {
+        self.inner.now()
+    }
+
+    fn probe(&self, model: &Model, id: &IdKey, want: Want) -> Probe {
+        match self.inner.probe(model, id, want) {
             Probe::Hit(_) if self.is(Defect::MissesAtOnce) => Probe::Miss,
             probe => probe,
         }
@@ -71,8 +80,9 @@ impl CacheStore for Broken {
         &'a self,
         model: &'a Model,
         ids: &'a [IdKey],
+        want: Want,
     ) -> BoxFuture<'a, Result<Vec<Option<Found>>>> {
-        self.inner.get_many(model, ids)
+        self.inner.get_many(model, ids, want)
     }
 
     fn put_many<'a>(
@@ -153,12 +163,25 @@ impl CacheStore for Broken {
         })
     }
 
-    fn remove_where<'a>(&'a self, model: &'a Model, expr: &'a Expr) -> BoxFuture<'a, Result<u64>> {
-        self.inner.remove_where(model, expr)
+    fn remove_where<'a>(
+        &'a self,
+        model: &'a Model,
+        selection: &'a Selection,
+        fate: Fate,
+    ) -> BoxFuture<'a, Result<u64>> {
+        self.inner.remove_where(model, selection, fate)
     }
 
-    fn clear<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<()>> {
-        self.inner.clear(model)
+    fn mark<'a>(&'a self, model: &'a Model, expr: &'a Expr) -> BoxFuture<'a, Result<Mark>> {
+        self.inner.mark(model, expr)
+    }
+
+    fn still<'a>(&'a self, model: &'a Model, mark: &'a Mark) -> BoxFuture<'a, Result<bool>> {
+        self.inner.still(model, mark)
+    }
+
+    fn leases(&self) -> Option<&dyn Leases> {
+        self.inner.leases()
     }
 
     fn stats<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<StoreStats>> {

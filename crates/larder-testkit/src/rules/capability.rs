@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use larder_core::store::{Model, Probe, Stored};
+use larder_core::store::{Model, Probe, Stored, Want};
 use larder_core::{Cache, CacheModel as _, ErrorKind, Id as _};
 use larder_derive::CacheModel;
 use serde::{Deserialize, Serialize};
@@ -55,7 +55,11 @@ pub async fn what_is_promised_is_answered_and_what_is_denied_is_unsupported(harn
 pub async fn a_probe_tells_what_it_may_tell(harness: Harness) {
     let cache = harness.cache::<Card>().await;
     let authoritative = harness.expected().authoritative_probe;
-    let probe = |id: u64| harness.store().probe(cache.model(), &id.to_key());
+    let probe = |id: u64| {
+        harness
+            .store()
+            .probe(cache.model(), &id.to_key(), Want::Fresh)
+    };
     match probe(1) {
         Probe::Miss => assert!(authoritative, "this store may not know that"),
         Probe::Unknown => assert!(!authoritative, "this store has to know"),
@@ -82,7 +86,7 @@ pub async fn a_live_object_is_the_very_one_that_was_put(harness: Harness) {
     let got = cache.get(&1).await.unwrap().unwrap();
     assert_eq!(got, put);
     let keys = [put.id_key()];
-    let found = harness.store().get_many(cache.model(), &keys);
+    let found = harness.store().get_many(cache.model(), &keys, Want::Fresh);
     let found = found.await.unwrap().swap_remove(0).unwrap();
     match found.object {
         Stored::Live(object) => {
@@ -92,6 +96,7 @@ pub async fn a_live_object_is_the_very_one_that_was_put(harness: Harness) {
             assert!(Arc::ptr_eq(&got, &put));
         }
         Stored::Encoded(..) => assert!(!harness.expected().live_objects, "objects are to be live"),
+        Stored::Absent => panic!("an object was put"),
     }
 }
 
@@ -100,7 +105,7 @@ pub async fn a_model_of_another_store_is_refused(harness: Harness) {
     let cache: Cache<Card> = harness.cache().await;
     let foreign = Model::new(Arc::clone(cache.model().schema()), 4_000_000);
     let keys = [1_u64.to_key()];
-    let got = harness.store().get_many(&foreign, &keys).await;
+    let got = harness.store().get_many(&foreign, &keys, Want::Fresh).await;
     refusal(got, ErrorKind::Internal, "another store");
     let stats = harness.store().stats(&foreign).await;
     refusal(stats, ErrorKind::Internal, "another store");

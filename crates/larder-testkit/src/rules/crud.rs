@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_core::store::{Found, Put, Removal};
+use larder_core::store::{Content, Found, Put, Removal, Want};
 use larder_core::{
     Cache, CacheModel as _, Change, Condition, Document, ErrorKind, Filter, Id as _, KeyCache,
-    Lifetime, PutOptions, PutOutcome, Tags, keep,
+    PutOptions, PutOutcome, Tags, keep,
 };
 use larder_derive::CacheModel;
 use serde::{Deserialize, Serialize};
@@ -54,7 +54,10 @@ async fn get(cache: &Cache<User>, id: u64) -> Option<User> {
 
 async fn found(cache: &Cache<User>, id: u64) -> Option<Found> {
     let keys = [id.to_key()];
-    let found = cache.store().get_many(cache.model(), &keys).await;
+    let found = cache
+        .store()
+        .get_many(cache.model(), &keys, Want::Fresh)
+        .await;
     found.unwrap().swap_remove(0)
 }
 
@@ -70,6 +73,7 @@ fn stored(outcome: PutOutcome) -> u64 {
     match outcome {
         PutOutcome::Stored(version) => version,
         PutOutcome::Refused(there) => panic!("refused for {there:?}"),
+        PutOutcome::Outrun => panic!("no guard was given"),
     }
 }
 
@@ -215,10 +219,9 @@ pub async fn remove_with_another_version_leaves_the_object(harness: Harness) {
     let old = version(&cache, 1).await;
     cache.put(named(1, "new")).await.unwrap();
     let remove = |if_version| {
-        let removals = [Removal {
-            id: 1_u64.to_key(),
-            if_version: Some(if_version),
-        }];
+        let mut removal = Removal::new(1_u64.to_key());
+        removal.if_version = Some(if_version);
+        let removals = [removal];
         let cache = cache.clone();
         async move {
             cache
@@ -547,14 +550,9 @@ pub async fn tags_of_what_is_replaced_stay_where_none_are_given(harness: Harness
     let cache = users(&harness).await;
     let put = |tags: Option<Tags>| {
         let object = Arc::new(user(1));
-        let put = Put {
-            id: object.id_key(),
-            document: Document::of(cache.schema(), &*object).unwrap(),
-            object,
-            lifetime: Lifetime::Forever,
-            tags,
-            condition: Condition::Always,
-        };
+        let document = Document::of(cache.schema(), &*object).unwrap();
+        let mut put = Put::new(object.id_key(), Content::Object(object, document));
+        put.tags = tags;
         let cache = cache.clone();
         async move {
             let outcomes = cache.store().put_many(cache.model(), vec![put]).await;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use larder_core::store::Want;
 use larder_core::{
     Cache, Clock as _, Condition, Filter, Id as _, KeyCache, Lifetime, PutOptions, PutOutcome,
     Timestamp,
@@ -54,7 +55,11 @@ async fn sessions(harness: &Harness) -> Cache<Session> {
 
 async fn expires_at(cache: &Cache<Session>, id: u64) -> Option<Timestamp> {
     let keys = [id.to_key()];
-    let found = cache.store().get_many(cache.model(), &keys).await.unwrap();
+    let found = cache
+        .store()
+        .get_many(cache.model(), &keys, Want::Fresh)
+        .await
+        .unwrap();
     found.into_iter().next().flatten().unwrap().expires_at
 }
 

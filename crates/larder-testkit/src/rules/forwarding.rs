@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use larder_core::store::{CacheStore, Probe};
+use larder_core::store::{CacheStore, Probe, Want};
 use larder_core::{Cache, CacheModel as _, Id as _, Lifetime, Store};
 use larder_derive::CacheModel;
 use serde::{Deserialize, Serialize};
@@ -54,14 +54,17 @@ pub async fn each_method_is_forwarded(harness: Harness) {
     assert_eq!(model.schema().name(), "parcel");
     cache.put_many([parcel(1), parcel(2)]).await.unwrap();
     let keys = [1_u64, 9, 2].map(|id| id.to_key());
-    let found = store.get_many(model, &keys).await.unwrap();
+    let found = store.get_many(model, &keys, Want::Fresh).await.unwrap();
     assert_eq!(
         found.iter().map(Option::is_some).collect::<Vec<_>>(),
         [true, false, true]
     );
     let authoritative = harness.expected().authoritative_probe;
-    assert!(matches!(store.probe(model, &keys[0]), Probe::Hit(_)) || !authoritative);
-    assert!(!matches!(store.probe(model, &keys[1]), Probe::Hit(_)));
+    assert!(matches!(store.probe(model, &keys[0], Want::Fresh), Probe::Hit(_)) || !authoritative);
+    assert!(!matches!(
+        store.probe(model, &keys[1], Want::Fresh),
+        Probe::Hit(_)
+    ));
     let touched = store
         .touch_many(model, &keys, Lifetime::Forever)
         .await
