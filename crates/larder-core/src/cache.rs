@@ -2,26 +2,37 @@
 
 use std::any::Any;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
+
 use crate::codec;
+use crate::counters::{Counters, LoadStats};
 use crate::document::Document;
 use crate::error::{Error, ErrorKind, Invalid, Result};
 use crate::expr::Expr;
 use crate::filter::Filter;
 use crate::find::Find;
 use crate::id::{Id, IdKey, IdLike};
+use crate::load::{Loads, Threat};
 use crate::model::{CacheModel, Object, Patch};
+use crate::policy::Policy;
+use crate::runtime::Runtime;
 use crate::schema::Schema;
 use crate::store::{
     Condition, Content, Fate, Found, Lifetime, Model, Probe, Put, PutOutcome, Removal, Selection,
-    Store, StoreStats, Stored, Tags, Want,
+    Store, StoreStats, Stored, Tags, Tombstone, Want,
 };
 
 /// How often `update` and `patch` begin anew when another writer comes between.
-const UPDATE_ATTEMPTS: usize = 64;
+const UPDATE_ATTEMPTS: usize = 1_024;
+
+/// How many loads of a model may be on their way at a time, unless the cache says otherwise.
+const MAX_LOADS: usize = 10_000;
+
+/// How long a removal with a version is remembered, unless the cache says otherwise.
+const TOMBSTONE_TTL: Duration = Duration::from_secs(300);
 
 /// The objects of one model in one store: by id, and by what they hold.
 ///
@@ -39,9 +50,11 @@ struct Inner<M> {
     store: Store,
     model: Model,
     lifetime: Lifetime,
-    hits: AtomicU64,
-    misses: AtomicU64,
-    undecodable: AtomicU64,
+    policy: Policy,
+    runtime: Option<Arc<dyn Runtime>>,
+    max_loads: usize,
+    tombstone_ttl: Duration,
+    counters: Counters,
     last_undecodable: Mutex<Option<Arc<str>>>,
     marker: std::marker::PhantomData<fn() -> M>,
 }
@@ -70,6 +83,10 @@ pub struct CacheBuilder<M> {
     store: Store,
     name: Option<String>,
     lifetime: Lifetime,
+    policy: Policy,
+    runtime: Option<Arc<dyn Runtime>>,
+    max_loads: usize,
+    tombstone_ttl: Duration,
     marker: std::marker::PhantomData<fn() -> M>,
 }
 
@@ -86,6 +103,32 @@ impl<M: CacheModel> CacheBuilder<M> {
         self
     }
 
+    /// How loads go and what they bring is served, unless a call has a policy of its own.
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = policy;
+        self
+    }
+
+    /// Where loads run; without, in the Tokio runtime that their caller is in.
+    pub fn runtime(mut self, runtime: impl Runtime) -> Self {
+        self.runtime = Some(Arc::new(runtime));
+        self
+    }
+
+    /// How many loads of the model may be on their way at a time, in all caches of it in this
+    /// process; one more is `Overloaded`. 10,000 unless said otherwise.
+    pub fn max_loads(mut self, most: usize) -> Self {
+        self.max_loads = most;
+        self
+    }
+
+    /// How long a removal with a version is remembered, so that an older object cannot come back:
+    /// longer than any write of one may be late. Five minutes unless said otherwise.
+    pub fn tombstone_ttl(mut self, ttl: Duration) -> Self {
+        self.tombstone_ttl = ttl;
+        self
+    }
+
     /// The model's name in the store, in place of its own: for one type in several caches.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
@@ -95,7 +138,8 @@ impl<M: CacheModel> CacheBuilder<M> {
     /// Makes the cache, and its index in the store if there is none yet.
     ///
     /// # Errors
-    /// `InvalidConfig`: a lifetime of zero. `InvalidModel`: a declaration that breaks a rule, or
+    /// `InvalidConfig`: a lifetime of zero, no loads at all, or a policy that a cache without
+    /// lifetimes cannot follow. `InvalidModel`: a declaration that breaks a rule, or
     /// a name that another type or version holds.
     pub async fn build(self) -> Result<Cache<M>> {
         if self.lifetime == Lifetime::For(Duration::ZERO) {
@@ -108,15 +152,38 @@ impl<M: CacheModel> CacheBuilder<M> {
             (Lifetime::Default, Some(ttl)) => Lifetime::For(ttl),
             (lifetime, _) => lifetime,
         };
+        if self.max_loads == 0 {
+            return Err(Error::invalid_config(
+                "max_loads of zero would load nothing",
+            ));
+        }
+        if let (Lifetime::Forever, None, Some(option)) =
+            (lifetime, self.policy.ttl, self.policy.needs_lifetime())
+        {
+            return Err(Error::invalid_config(format!(
+                "the policy has {option}, and nothing in this cache ever ends; give one of the two a ttl"
+            ))
+            .with_model(schema.name()));
+        }
+        if let (Lifetime::For(ttl), Some(idle)) = (lifetime, self.policy.idle)
+            && idle >= ttl
+        {
+            return Err(Error::invalid_config(
+                "a time_to_idle that is not shorter than the cache's ttl never ends anything",
+            )
+            .with_model(schema.name()));
+        }
         let model = self.store.ensure_model(&schema).await?;
         Ok(Cache {
             inner: Arc::new(Inner {
                 store: self.store,
                 model,
                 lifetime,
-                hits: AtomicU64::new(0),
-                misses: AtomicU64::new(0),
-                undecodable: AtomicU64::new(0),
+                policy: self.policy,
+                runtime: self.runtime,
+                max_loads: self.max_loads,
+                tombstone_ttl: self.tombstone_ttl,
+                counters: Counters::default(),
                 last_undecodable: Mutex::new(None),
                 marker: std::marker::PhantomData,
             }),
@@ -132,6 +199,8 @@ pub struct PutOptions {
     lifetime: Lifetime,
     tags: Tags,
     condition: Condition,
+    version: Option<u64>,
+    stale_for: Option<Duration>,
 }
 
 impl PutOptions {
@@ -158,6 +227,21 @@ impl PutOptions {
         self.condition = condition;
         self
     }
+
+    /// The version of the object in its source, a row version say or a commit's position. It is
+    /// stored only if that is later than all that is known under its id, a removal too.
+    pub fn with_version(mut self, version: u64) -> Self {
+        self.version = Some(version);
+        self.condition = Condition::IfNewer;
+        self
+    }
+
+    /// How long the object is kept behind its expiry, for loads to fall back on; in place of what
+    /// the cache's policy says.
+    pub fn with_stale_for(mut self, window: Duration) -> Self {
+        self.stale_for = Some(window);
+        self
+    }
 }
 
 /// What a cache and its store count. Numbers of one moment need not fit each other to the last
@@ -174,6 +258,8 @@ pub struct Stats {
     /// Why the last of them could not be read. Where every read of a model ends so, its type does
     /// not suit the store's codec: see [`codec`].
     pub last_undecodable: Option<Arc<str>>,
+    /// What was loaded.
+    pub loads: LoadStats,
     /// What the store counts.
     pub store: StoreStats,
 }
@@ -185,6 +271,10 @@ impl<M: CacheModel> Cache<M> {
             store: store.into(),
             name: None,
             lifetime: Lifetime::Default,
+            policy: Policy::default(),
+            runtime: None,
+            max_loads: MAX_LOADS,
+            tombstone_ttl: TOMBSTONE_TTL,
             marker: std::marker::PhantomData,
         }
     }
@@ -202,13 +292,13 @@ impl<M: CacheModel> Cache<M> {
             Probe::Hit(Found {
                 object: Stored::Live(object),
                 ..
-            }) => {
-                self.record(true);
+            }) if self.inner.policy.idle.is_none() => {
+                self.count_read(true);
                 typed(object).map(Some)
             }
             Probe::Hit(found) => Box::pin(self.get_far(key, Some(found))).await,
             Probe::Miss => {
-                self.record(false);
+                self.count_read(false);
                 Ok(None)
             }
             Probe::Unknown => Box::pin(self.get_far(key, None)).await,
@@ -222,11 +312,17 @@ impl<M: CacheModel> Cache<M> {
             None => self.fetch(&key).await?,
         };
         let object = match found {
-            Some(found) => self.open(&key, found).await?.map(|(object, _)| object),
+            Some(found) => self.open(&key, found).await?,
             None => None,
         };
-        self.record(object.is_some());
-        Ok(object)
+        self.count_read(object.is_some());
+        if let Some((_, found)) = &object
+            && let Some(expires_at) = found.expires_at
+        {
+            let left = expires_at.saturating_since(self.inner.store.now());
+            self.keep_awake(&key, found, left, &self.inner.policy).await;
+        }
+        Ok(object.map(|(object, _)| object))
     }
 
     /// The object with this id if it can be had without waiting. `None` may mean that only
@@ -240,7 +336,7 @@ impl<M: CacheModel> Cache<M> {
             Probe::Hit(found) => decode(&found).ok(),
             Probe::Miss | Probe::Unknown => None,
         };
-        self.record(object.is_some());
+        self.count_read(object.is_some());
         object
     }
 
@@ -264,7 +360,7 @@ impl<M: CacheModel> Cache<M> {
                 Some(found) => self.open(key, found).await?.map(|(object, _)| object),
                 None => None,
             };
-            self.record(object.is_some());
+            self.count_read(object.is_some());
             objects.push(object);
         }
         Ok(objects)
@@ -319,7 +415,40 @@ impl<M: CacheModel> Cache<M> {
             .into_iter()
             .map(|object| self.prepare(object.into(), &options, Some(options.tags.clone())))
             .collect::<Result<Vec<_>>>()?;
-        self.inner.store.put_many(&self.inner.model, puts).await
+        self.store_many(puts).await
+    }
+
+    /// Stores an object if `version`, that of it in its source, is later than all that is known
+    /// under its id: of what is there, and of what [`remove_if_newer`](Self::remove_if_newer)
+    /// removed. An equal or older version changes nothing, so that writes may come in any order.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub async fn put_if_newer(
+        &self,
+        object: impl Into<Arc<M>>,
+        version: u64,
+    ) -> Result<PutOutcome> {
+        self.put_with(object, PutOptions::default().with_version(version))
+            .await
+    }
+
+    /// Stores many objects as [`put_if_newer`](Self::put_if_newer) does, each by its own version.
+    ///
+    /// # Errors
+    /// As [`put_many`](Self::put_many).
+    pub async fn put_many_if_newer<O: Into<Arc<M>>>(
+        &self,
+        objects: impl IntoIterator<Item = (O, u64)>,
+    ) -> Result<Vec<PutOutcome>> {
+        let puts = objects
+            .into_iter()
+            .map(|(object, version)| {
+                let options = PutOptions::default().with_version(version);
+                self.prepare(object.into(), &options, Some(Tags::default()))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        self.store_many(puts).await
     }
 
     /// Removes the object with this id; says whether it was there.
@@ -338,13 +467,91 @@ impl<M: CacheModel> Cache<M> {
         &self,
         ids: impl IntoIterator<Item = &'q Q>,
     ) -> Result<u64> {
-        let removals: Vec<Removal> = ids.into_iter().map(|id| Removal::new(id.key())).collect();
-        let removed = self
-            .inner
-            .store
-            .remove_many(&self.inner.model, &removals)
-            .await?;
-        Ok(removed.into_iter().filter(|removed| *removed).count() as u64)
+        let removals = ids.into_iter().map(|id| Removal::new(id.key()));
+        self.remove_ids(removals.collect()).await
+    }
+
+    /// Removes the object with this id, deleted in its source at `version`, unless a later
+    /// version of it is known; says whether it was there. For a while nothing of that version or
+    /// an earlier one is stored by [`put_if_newer`](Self::put_if_newer).
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn remove_if_newer<Q: IdLike<M::Id> + ?Sized>(
+        &self,
+        id: &Q,
+        version: u64,
+    ) -> Result<bool> {
+        let mut removal = Removal::new(id.key());
+        removal.tombstone = Some(Tombstone {
+            revision: version,
+            lifetime: self.inner.tombstone_ttl,
+        });
+        Ok(self.remove_ids(vec![removal]).await? == 1)
+    }
+
+    /// Lets the object with this id expire now; says whether it was there. To all readers it is
+    /// gone. Where it was stored to be kept behind its expiry ([`Policy`]), a load that fails can
+    /// still fall back on it, unlike after [`remove`](Self::remove).
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn expire<Q: IdLike<M::Id> + ?Sized>(&self, id: &Q) -> Result<bool> {
+        Ok(self.expire_many([id]).await? == 1)
+    }
+
+    /// Lets the objects with these ids expire now; says how many were there.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn expire_many<'q, Q: IdLike<M::Id> + ?Sized + 'q>(
+        &self,
+        ids: impl IntoIterator<Item = &'q Q>,
+    ) -> Result<u64> {
+        let removals = ids.into_iter().map(|id| Removal {
+            fate: Fate::Expire,
+            ..Removal::new(id.key())
+        });
+        self.remove_ids(removals.collect()).await
+    }
+
+    /// Removes the objects that have at least one of these tags; says how many.
+    ///
+    /// What is being loaded meanwhile and turns out to have one is answered and not stored.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn remove_tagged<T: Into<String>>(
+        &self,
+        tags: impl IntoIterator<Item = T>,
+    ) -> Result<u64> {
+        self.depart(Selection::Tagged(Tags::new(tags)), Fate::Remove)
+            .await
+    }
+
+    /// Lets the objects that have at least one of these tags expire now; says how many. See
+    /// [`expire`](Self::expire).
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn expire_tagged<T: Into<String>>(
+        &self,
+        tags: impl IntoIterator<Item = T>,
+    ) -> Result<u64> {
+        self.depart(Selection::Tagged(Tags::new(tags)), Fate::Expire)
+            .await
+    }
+
+    /// Removes what the filter means, as [`find`](Self::find)`(filter).remove()` does: for
+    /// writes to the source that went past the cache. Name what the rows were and what they are.
+    ///
+    /// # Errors
+    /// As [`Find::remove`].
+    pub async fn invalidate_where(
+        &self,
+        filter: impl FnOnce(M::Fields<M>) -> Filter<M>,
+    ) -> Result<u64> {
+        self.find(filter).remove().await
     }
 
     /// Whether there is an object with this id. Counts neither as a hit nor as a miss.
@@ -474,16 +681,21 @@ impl<M: CacheModel> Cache<M> {
         self.find(|_| Filter::all()).exists().await
     }
 
-    /// Removes all objects of this model.
+    /// Removes all objects of this model, and all that is remembered of others. What is being
+    /// loaded meanwhile is answered and not stored.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn clear(&self) -> Result<()> {
-        self.inner
-            .store
-            .remove_where(&self.inner.model, &Selection::All, Fate::Remove)
-            .await
-            .map(drop)
+        self.depart(Selection::All, Fate::Remove).await.map(drop)
+    }
+
+    /// Lets all objects of this model expire now. See [`expire`](Self::expire).
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn expire_all(&self) -> Result<u64> {
+        self.depart(Selection::All, Fate::Expire).await
     }
 
     /// What the cache and its store count.
@@ -492,11 +704,13 @@ impl<M: CacheModel> Cache<M> {
     /// Those of the store.
     pub async fn stats(&self) -> Result<Stats> {
         let store = self.inner.store.stats(&self.inner.model).await?;
+        let counters = &self.inner.counters;
         Ok(Stats {
-            hits: self.inner.hits.load(Ordering::Relaxed),
-            misses: self.inner.misses.load(Ordering::Relaxed),
-            undecodable: self.inner.undecodable.load(Ordering::Relaxed),
-            last_undecodable: self.last_undecodable().clone(),
+            hits: Counters::get(&counters.hits),
+            misses: Counters::get(&counters.misses),
+            undecodable: Counters::get(&counters.undecodable),
+            last_undecodable: self.inner.last_undecodable.lock().clone(),
+            loads: counters.loads(self.loads().entries.live() + self.loads().lists.live()),
             store,
         })
     }
@@ -516,18 +730,40 @@ impl<M: CacheModel> Cache<M> {
         &self.inner.model
     }
 
-    fn record(&self, hit: bool) {
-        let counter = if hit {
-            &self.inner.hits
-        } else {
-            &self.inner.misses
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
+    pub(crate) fn count_read(&self, hit: bool) {
+        let counters = &self.inner.counters;
+        Counters::add(
+            if hit {
+                &counters.hits
+            } else {
+                &counters.misses
+            },
+            1,
+        );
     }
 
-    fn last_undecodable(&self) -> MutexGuard<'_, Option<Arc<str>>> {
-        let last = self.inner.last_undecodable.lock();
-        last.unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn counters(&self) -> &Counters {
+        &self.inner.counters
+    }
+
+    pub(crate) fn policy(&self) -> &Policy {
+        &self.inner.policy
+    }
+
+    pub(crate) fn lifetime(&self) -> Lifetime {
+        self.inner.lifetime
+    }
+
+    pub(crate) fn own_runtime(&self) -> Option<&Arc<dyn Runtime>> {
+        self.inner.runtime.as_ref()
+    }
+
+    pub(crate) fn max_loads(&self) -> usize {
+        self.inner.max_loads
+    }
+
+    pub(crate) fn loads(&self) -> &Arc<Loads> {
+        self.inner.model.loads()
     }
 
     async fn fetch(&self, key: &IdKey) -> Result<Option<Found>> {
@@ -540,32 +776,67 @@ impl<M: CacheModel> Cache<M> {
         Ok(found.into_iter().next().flatten())
     }
 
-    fn prepare(&self, object: Arc<M>, options: &PutOptions, tags: Option<Tags>) -> Result<Put> {
+    pub(crate) fn prepare(
+        &self,
+        object: Arc<M>,
+        options: &PutOptions,
+        tags: Option<Tags>,
+    ) -> Result<Put> {
         let schema = self.inner.model.schema();
         object
             .validate()
             .map_err(|invalid| Error::from(invalid).with_model(schema.name()))?;
         let document = Document::of(schema, &*object)?;
         let mut put = Put::new(object.id_key(), Content::Object(object, document));
-        put.lifetime = match options.lifetime {
-            Lifetime::Default => self.inner.lifetime,
-            lifetime => lifetime,
+        put.lifetime = match (options.lifetime, self.inner.policy.idle) {
+            (Lifetime::Default, idle) => match (self.inner.lifetime, idle) {
+                (Lifetime::For(ttl), Some(idle)) => Lifetime::For(ttl.min(idle)),
+                (_, Some(idle)) => Lifetime::For(idle),
+                (lifetime, None) => lifetime,
+            },
+            (lifetime, _) => lifetime,
         };
+        // What keeps its tags keeps its fallback too.
+        let window = options.stale_for.unwrap_or(self.inner.policy.stale_for());
+        put.stale_for = tags.is_some().then_some(window);
         put.tags = tags;
         put.condition = options.condition;
+        put.revision = options.version;
         Ok(put)
     }
 
+    async fn store_many(&self, puts: Vec<Put>) -> Result<Vec<PutOutcome>> {
+        let ids = puts.iter().map(|put| put.id.clone()).collect();
+        let _under_way = self.loads().write(ids, false).await;
+        self.inner.store.put_many(&self.inner.model, puts).await
+    }
+
     async fn store_one(&self, put: Put) -> Result<PutOutcome> {
-        let outcomes = self
-            .inner
-            .store
-            .put_many(&self.inner.model, vec![put])
-            .await?;
+        let outcomes = self.store_many(vec![put]).await?;
         outcomes
             .into_iter()
             .next()
             .ok_or_else(|| Error::internal("the store said nothing of the object it was given"))
+    }
+
+    pub(crate) async fn remove_ids(&self, removals: Vec<Removal>) -> Result<u64> {
+        let ids = removals.iter().map(|removal| removal.id.clone()).collect();
+        let _under_way = self.loads().write(ids, true).await;
+        let removed = self.inner.store.remove_many(&self.inner.model, &removals);
+        Ok(removed.await?.into_iter().filter(|gone| *gone).count() as u64)
+    }
+
+    pub(crate) async fn depart(&self, selection: Selection, fate: Fate) -> Result<u64> {
+        let threat = match &selection {
+            Selection::Where(expr) => Threat::Where(Arc::new(expr.clone())),
+            Selection::Tagged(tags) => Threat::Tags(tags.clone()),
+            Selection::All => Threat::All,
+        };
+        let _under_way = self.loads().threaten(threat).await;
+        let store = &self.inner.store;
+        store
+            .remove_where(&self.inner.model, &selection, fate)
+            .await
     }
 
     /// The typed object behind `found`. Bytes that cannot be read are removed, unless something
@@ -574,9 +845,9 @@ impl<M: CacheModel> Cache<M> {
         match decode(&found) {
             Ok(object) => Ok(Some((object, found))),
             Err(error) if error.kind() == ErrorKind::Decode => {
-                self.inner.undecodable.fetch_add(1, Ordering::Relaxed);
+                Counters::add(&self.inner.counters.undecodable, 1);
                 let reason = error.with_model(self.schema().name()).to_string();
-                *self.last_undecodable() = Some(reason.into());
+                *self.inner.last_undecodable.lock() = Some(reason.into());
                 let mut removal = Removal::new(key.clone());
                 removal.if_version = Some(found.version);
                 self.inner
@@ -656,7 +927,7 @@ pub(crate) fn decode<M: CacheModel>(found: &Found) -> Result<Arc<M>> {
     }
 }
 
-fn typed<M: CacheModel>(object: Arc<dyn Object>) -> Result<Arc<M>> {
+pub(crate) fn typed<M: CacheModel>(object: Arc<dyn Object>) -> Result<Arc<M>> {
     let any: Arc<dyn Any + Send + Sync> = object;
     any.downcast().map_err(|_| {
         Error::internal(format!(

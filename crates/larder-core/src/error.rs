@@ -157,6 +157,13 @@ impl Error {
         self
     }
 
+    /// Keeps the error below this one, whatever its type.
+    #[must_use]
+    pub(crate) fn with_boxed_source(mut self, source: Box<dyn StdError + Send + Sync>) -> Self {
+        Arc::make_mut(&mut self.0).source = Some(Arc::from(source));
+        self
+    }
+
     /// An error for a filter, sort, page or cursor that makes no sense.
     pub fn invalid_filter(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::InvalidFilter, message)

@@ -117,7 +117,11 @@ impl<'a, M: CacheModel> Find<'a, M> {
         self
     }
 
-    fn query(self) -> Result<(&'a Cache<M>, Query)> {
+    pub(crate) fn cache(&self) -> &'a Cache<M> {
+        self.cache
+    }
+
+    pub(crate) fn query(self) -> Result<(&'a Cache<M>, Query)> {
         let cache = self.cache;
         let schema = cache.schema();
         if self.page_zero {
@@ -269,16 +273,28 @@ impl<'a, M: CacheModel> Find<'a, M> {
 
     /// Removes every object that matches; says how many. Page and order do not matter.
     ///
-    /// Objects that come to match while this runs may stay.
+    /// Objects that come to match while this runs may stay. What is being loaded meanwhile and
+    /// turns out to match is answered and not stored; and of no list it is known any more that
+    /// the cache holds all of it.
     ///
     /// # Errors
     /// As [`fetch`](Self::fetch).
     pub async fn remove(self) -> Result<u64> {
         let (cache, query) = self.whole()?;
-        let selection = Selection::Where(query.expr);
-        let store = cache.store();
-        store
-            .remove_where(cache.model(), &selection, Fate::Remove)
+        cache
+            .depart(Selection::Where(query.expr), Fate::Remove)
+            .await
+    }
+
+    /// Lets every object that matches expire now; says how many. As [`remove`](Self::remove),
+    /// but what was stored to be kept behind its expiry is, for loads to fall back on.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch).
+    pub async fn expire(self) -> Result<u64> {
+        let (cache, query) = self.whole()?;
+        cache
+            .depart(Selection::Where(query.expr), Fate::Expire)
             .await
     }
 
@@ -342,7 +358,7 @@ impl<'a, M: CacheModel> Find<'a, M> {
 }
 
 /// Whether nothing is missing between the rows of a page: at most behind them.
-fn is_page(extent: Extent) -> bool {
+pub(crate) fn is_page(extent: Extent) -> bool {
     matches!(
         extent,
         Extent::Exhausted | Extent::Truncated(Truncation::Limit)
@@ -363,7 +379,7 @@ async fn run<M: CacheModel>(cache: &Cache<M>, query: &Query) -> Result<Answer> {
     cache.store().query(cache.model(), query).await
 }
 
-async fn fetch<M: CacheModel>(cache: &Cache<M>, query: &Query) -> Result<Page<Arc<M>>> {
+pub(crate) async fn fetch<M: CacheModel>(cache: &Cache<M>, query: &Query) -> Result<Page<Arc<M>>> {
     let answer = run(cache, query).await?;
     let next = next(cache, query, &answer);
     let mut items = Vec::with_capacity(answer.rows.len());
@@ -386,7 +402,11 @@ async fn fetch<M: CacheModel>(cache: &Cache<M>, query: &Query) -> Result<Page<Ar
     Ok(Page::new(items, answer.total, answer.extent, next))
 }
 
-fn next<M: CacheModel>(cache: &Cache<M>, query: &Query, answer: &Answer) -> Option<Cursor> {
+pub(crate) fn next<M: CacheModel>(
+    cache: &Cache<M>,
+    query: &Query,
+    answer: &Answer,
+) -> Option<Cursor> {
     if answer.extent.is_exhausted() {
         return None;
     }

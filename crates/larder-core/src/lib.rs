@@ -17,20 +17,28 @@ pub mod text;
 
 mod cache;
 mod clock;
+mod counters;
 mod error;
 mod eval;
+mod fact;
 mod field;
 mod filter;
 mod find;
+mod flight;
 mod id;
 mod key_cache;
+mod list;
 mod load;
+mod policy;
+mod runtime;
+mod sync;
 mod value;
 mod weigh;
 
 pub use aggregate::{Aggregate, Aggregated, Facets, Group};
 pub use cache::{Cache, CacheBuilder, PutOptions, Stats};
 pub use clock::{Clock, SystemClock, Timestamp};
+pub use counters::{LoadStats, Rejected, StaleServed};
 pub use document::Document;
 pub use error::{Error, ErrorKind, Invalid, Result};
 pub use field::{
@@ -41,8 +49,11 @@ pub use filter::{Filter, MAX_CONDITIONS, MAX_DEPTH};
 pub use find::{Find, FindStream};
 pub use id::{Id, IdKey, IdLike, IdReader, IdWriter};
 pub use key_cache::KeyCache;
+pub use load::{FillContext, LoadError, Loaded};
 pub use model::{CacheFields, CacheModel, Change, Object, Patch, keep};
+pub use policy::{Policy, PolicyBuilder};
 pub use query::{Cursor, Extent, Page, Sort, Total, Truncation};
+pub use runtime::{Runtime, TokioRuntime};
 pub use schema::{FieldSpec, Kind, Schema};
 pub use store::{
     CacheStore, Capability, Condition, Fate, Lifetime, PutOutcome, Store, StoreStats, Tags,

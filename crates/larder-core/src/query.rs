@@ -470,6 +470,8 @@ pub enum Truncation {
     Timeout,
     /// The index is still being built.
     Indexing,
+    /// The loader that was asked did not bring all, by its own account.
+    Source,
 }
 
 /// One page of an answer.
@@ -484,6 +486,8 @@ pub struct Page<T> {
     pub extent: Extent,
     /// Where the next page begins; none behind the last row, or in an order by relevance.
     pub next: Option<Cursor>,
+    /// Whether it comes from a cache that is known to hold all of it.
+    pub(crate) covered: bool,
 }
 
 impl<T> Page<T> {
@@ -498,6 +502,7 @@ impl<T> Page<T> {
             total,
             extent,
             next,
+            covered: false,
         }
     }
 }

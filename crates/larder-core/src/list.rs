@@ -1,0 +1,398 @@
+//! Lists: a filter answered from the cache where that is known to hold all of it, and loaded
+//! where it is not.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::Arc;
+
+use crate::cache::{Cache, typed};
+use crate::counters::{Counters, Rejection};
+use crate::document::Document;
+use crate::error::{Error, ErrorKind, Result};
+use crate::expr::Expr;
+use crate::fact::Fact;
+use crate::find::{Find, fetch, is_page, next};
+use crate::flight::{Follow, Joined, Lead, Overtaken};
+use crate::id::IdKey;
+use crate::load::{FillContext, LoadError, Loaded, failure, searched};
+use crate::model::{CacheModel, Object};
+use crate::policy::Policy;
+use crate::query::{Answer, Extent, Page, Place, Query, Row, Total, Truncation};
+use crate::runtime::Runtime;
+use crate::store::{BoxFuture, CacheStore, Guard, PutOutcome};
+
+/// What the load of a list brings.
+pub(crate) type ListLanding = Result<List>;
+
+#[derive(Clone)]
+pub(crate) struct List {
+    rows: Arc<[Arc<dyn Object>]>,
+    /// That the cache holds them all, if it does.
+    fact: Option<Arc<Fact>>,
+    /// Whether the loader said that more match than it brought.
+    truncated: bool,
+}
+
+type BringList<M> =
+    Box<dyn FnOnce(FillContext<M>) -> BoxFuture<'static, Result<Vec<Arc<M>>>> + Send>;
+
+impl<M: CacheModel> Find<'_, M> {
+    /// The page: from the cache if that is known to hold every object which the filter means, or
+    /// else from `load`, which has to bring all of them, whatever the page. They are stored, and
+    /// from then on the cache knows.
+    ///
+    /// It knows by this very filter; by a wider one that was loaded so: the whole model
+    /// ([`warm`](Self::warm) of all), a condition that this filter adds others to, or a range
+    /// that its own lies in. It knows no longer once one of them has expired or been evicted, and
+    /// once anything of the model has been removed or invalidated: what its source holds then,
+    /// nobody knows. Writes end nothing.
+    ///
+    /// The answer is never a part that looks like the whole: what `load` left out by its own
+    /// account ([`FillContext::truncated`]) is `Extent::Truncated`.
+    ///
+    /// # Errors
+    /// As [`fetch`](Self::fetch) and [`Cache::get_or_load`]; `Unsupported` where the store has
+    /// no queries.
+    ///
+    /// # Cancel safety
+    /// As [`Cache::get_or_load`].
+    pub async fn or_load<L, Fut, R, T, E>(self, load: L) -> Result<Page<Arc<M>>>
+    where
+        L: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
+        R: IntoIterator<Item = T>,
+        T: Loaded<M>,
+        E: LoadError,
+    {
+        let policy = self.cache().policy().clone();
+        self.or_load_with(&policy, move |_| load()).await
+    }
+
+    /// As [`or_load`](Self::or_load), by a policy of its own: of it, what is said of lifetimes,
+    /// deadlines and timeouts. Lists are never served stale.
+    ///
+    /// # Errors
+    /// As [`or_load`](Self::or_load).
+    pub async fn or_load_with<L, Fut, R, T, E>(
+        self,
+        policy: &Policy,
+        load: L,
+    ) -> Result<Page<Arc<M>>>
+    where
+        L: FnOnce(FillContext<M>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
+        R: IntoIterator<Item = T>,
+        T: Loaded<M>,
+        E: LoadError,
+    {
+        let (cache, query) = self.query()?;
+        let bring: BringList<M> = Box::new(move |fill| {
+            let work = load(fill);
+            Box::pin(async move {
+                let loaded = work.await.map_err(failure)?;
+                Ok(loaded.into_iter().filter_map(T::into_loaded).collect())
+            })
+        });
+        cache.list(&query, policy, bring).await
+    }
+
+    /// Loads all that the filter means, and has the cache know that it holds all of it; says how
+    /// many objects that are. What the cache knows already is not loaded again.
+    ///
+    /// # Errors
+    /// As [`or_load`](Self::or_load); `Incomplete` if the loader left something out, or something
+    /// was removed, evicted or invalidated meanwhile.
+    pub async fn warm<L, Fut, R, T, E>(self, load: L) -> Result<u64>
+    where
+        L: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
+        R: IntoIterator<Item = T>,
+        T: Loaded<M>,
+        E: LoadError,
+    {
+        let cache = self.cache().clone();
+        let page = self.limit(0).with_total().or_load(load).await?;
+        match page.total {
+            Some(Total::Exact(count)) if is_page(page.extent) && page.covered => Ok(count),
+            _ => Err(Error::new(
+                ErrorKind::Incomplete,
+                "not all that the filter means is in the cache now: something was left out, removed or evicted while it was loaded",
+            )
+            .with_model(cache.schema().name())),
+        }
+    }
+}
+
+impl<M: CacheModel> Cache<M> {
+    /// Loads the whole model, so that every list of it is answered from the cache; says how many
+    /// objects that are.
+    ///
+    /// # Errors
+    /// As [`Find::warm`].
+    pub async fn warm_all<L, Fut, R, T, E>(&self, load: L) -> Result<u64>
+    where
+        L: FnOnce() -> Fut + Send + 'static,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
+        R: IntoIterator<Item = T>,
+        T: Loaded<M>,
+        E: LoadError,
+    {
+        self.find(|_| crate::filter::Filter::all()).warm(load).await
+    }
+
+    async fn list(
+        &self,
+        query: &Query,
+        policy: &Policy,
+        bring: BringList<M>,
+    ) -> Result<Page<Arc<M>>> {
+        let mut bring = Some(bring);
+        loop {
+            let fact = self.loads().facts.covers(&query.expr, self.store().now());
+            if let Some(fact) = fact {
+                if let Some(page) = self.covered(query, &fact).await? {
+                    Counters::add(&self.counters().lists_covered, 1);
+                    return Ok(page);
+                }
+                self.loads().facts.end(&fact);
+            }
+            let runtime = self.runtime()?;
+            let follow = match self.join_list(&query.expr)? {
+                Ok(lead) => {
+                    let follow = lead.follow();
+                    // Between the look and the flight another may have landed.
+                    let fact = self.loads().facts.covers(&query.expr, self.store().now());
+                    match (fact, bring.take()) {
+                        (None, Some(bring)) => {
+                            let (cache, expr) = (self.clone(), query.expr.clone());
+                            let (policy, sleeper) = (policy.clone(), Arc::clone(&runtime));
+                            runtime.spawn(Box::pin(async move {
+                                cache.fly_list(lead, expr, &policy, bring, &*sleeper).await;
+                            }));
+                        }
+                        (_, unused) => {
+                            bring = unused;
+                            continue;
+                        }
+                    }
+                    follow
+                }
+                Err(follow) => follow,
+            };
+            let list = self.landed(follow, policy, &*runtime).await?;
+            if let Some(fact) = &list.fact
+                && let Some(page) = self.covered(query, fact).await?
+            {
+                return Ok(page);
+            }
+            return self.answered(query, &list);
+        }
+    }
+
+    #[expect(
+        clippy::type_complexity,
+        reason = "said once, to be taken apart at once"
+    )]
+    fn join_list(
+        &self,
+        expr: &Expr,
+    ) -> Result<Result<Lead<Vec<u8>, ListLanding, ()>, Follow<ListLanding, ()>>> {
+        match self.loads().lists.join(&expr.canonical(), self.max_loads()) {
+            Joined::Lead(lead) => Ok(Ok(lead)),
+            Joined::Follow(follow) => {
+                Counters::add(&self.counters().waiters, 1);
+                Ok(Err(follow))
+            }
+            Joined::Full => Err(self.too_many()),
+        }
+    }
+
+    /// The page from the cache, if `fact` held all the while.
+    async fn covered(&self, query: &Query, fact: &Fact) -> Result<Option<Page<Arc<M>>>> {
+        let page = match fetch(self, query).await {
+            Ok(page) => page,
+            Err(error) if is_outage(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        // Asked behind the answer: what has not left by now had not left then.
+        let still = match self.store().still(self.model(), &fact.mark).await {
+            Ok(still) => still && !fact.is_over(self.store().now()),
+            Err(_) => false,
+        };
+        let whole = is_page(page.extent);
+        Ok((still && whole).then_some(Page {
+            covered: true,
+            ..page
+        }))
+    }
+
+    /// The load of a list from its beginning to its end.
+    async fn fly_list(
+        &self,
+        lead: Lead<Vec<u8>, ListLanding, ()>,
+        expr: Expr,
+        policy: &Policy,
+        bring: BringList<M>,
+        runtime: &dyn Runtime,
+    ) {
+        let landing = self.load_list(expr, policy, bring, runtime).await;
+        lead.land(landing);
+    }
+
+    async fn load_list(
+        &self,
+        expr: Expr,
+        policy: &Policy,
+        bring: BringList<M>,
+        runtime: &dyn Runtime,
+    ) -> Result<List> {
+        // All three before the load: what comes between it and any of them is noticed.
+        let generation = self.loads().facts.generation();
+        let batch = self.loads().entries.batch();
+        let mark = match self.store().mark(self.model(), &expr).await {
+            Ok(mark) => Some(mark),
+            Err(error) if is_outage(&error) => None,
+            Err(error) => return Err(error),
+        };
+        let fill = FillContext::new(None);
+        let context = fill.clone();
+        let (loaded, cost) = self.timed(move || bring(context), policy, runtime).await;
+        let mut rows: BTreeMap<IdKey, Arc<M>> = BTreeMap::new();
+        for object in loaded? {
+            rows.insert(object.id_key(), object);
+        }
+        let (unstored, truncated) = {
+            let said = fill.said();
+            (said.unstored, said.truncated)
+        };
+        let mut list = List {
+            rows: rows.values().map(|row| Arc::clone(row) as _).collect(),
+            fact: None,
+            truncated,
+        };
+        let Some(mark) = mark.filter(|_| !unstored) else {
+            return Ok(list);
+        };
+        let shared = self.store().leases().is_some();
+        let mut puts = Vec::with_capacity(rows.len());
+        for (key, row) in rows {
+            let mut put = self.filled(&key, Some(row), &fill, cost, policy)?;
+            put.guard = shared.then(|| Guard::Since(mark.clone()));
+            puts.push(put);
+        }
+        let keys: Vec<IdKey> = puts.iter().map(|put| put.id.clone()).collect();
+        let (mut writing, leave) = batch.commit(&keys, |at, threat| {
+            let (document, tags) = searched(&puts[at]);
+            threat.hits(document, tags)
+        });
+        writing.ready().await;
+        let mut complete = !truncated;
+        let mut allowed = Vec::with_capacity(puts.len());
+        for (put, leave) in puts.into_iter().zip(leave) {
+            match leave {
+                Ok(()) => allowed.push(put),
+                Err(overtaken) => {
+                    // What was written meanwhile is there, or its removal has ended the mark.
+                    complete &= overtaken == Overtaken::Written;
+                    self.counters().rejected(overtaken.into());
+                }
+            }
+        }
+        let outcomes = match allowed.is_empty() {
+            true => Ok(Vec::new()),
+            false => self.store().put_many(self.model(), allowed).await,
+        };
+        drop(writing);
+        match outcomes {
+            Ok(outcomes) => {
+                for outcome in outcomes {
+                    match outcome {
+                        PutOutcome::Stored(_) => {}
+                        PutOutcome::Outrun => self.counters().rejected(Rejection::Outrun),
+                        PutOutcome::Refused(_) => self.counters().rejected(Rejection::Older),
+                    }
+                }
+            }
+            Err(_) => {
+                complete = false;
+                self.counters().rejected(Rejection::StoreFailed);
+            }
+        }
+        if complete
+            && self
+                .store()
+                .still(self.model(), &mark)
+                .await
+                .unwrap_or(false)
+        {
+            let ttl = self.lifetime_under(policy);
+            let until = ttl.map(|ttl| self.store().now().saturating_add(ttl));
+            let facts = &self.loads().facts;
+            list.fact = facts.learn(generation, expr, mark, until);
+        }
+        Ok(list)
+    }
+
+    /// Waits for a list as long as the policy lets a caller wait.
+    async fn landed(
+        &self,
+        follow: Follow<ListLanding, ()>,
+        policy: &Policy,
+        runtime: &dyn Runtime,
+    ) -> Result<List> {
+        let landed = self.patient(follow, policy.hard_timeout, runtime).await;
+        landed.map_err(|error| error.with_model(self.schema().name()))
+    }
+
+    /// The page out of what was loaded.
+    fn answered(&self, query: &Query, list: &List) -> Result<Page<Arc<M>>> {
+        let schema = self.schema();
+        let keys = query.keys();
+        let mut rows: Vec<(Place, Arc<M>)> = Vec::new();
+        for object in list.rows.iter() {
+            let object: Arc<M> = typed(Arc::clone(object))?;
+            let document = Document::of(schema, &*object)?;
+            if query.expr.matches(&document) {
+                let value = |field| document.field(field).values.one().cloned();
+                let place = Place {
+                    keys: keys.iter().map(|key| value(key.field)).collect(),
+                    id: object.id_key(),
+                };
+                rows.push((place, object));
+            }
+        }
+        let count = rows.len() as u64;
+        let total = query.total.then_some(match list.truncated {
+            true => Total::AtLeast(count),
+            false => Total::Exact(count),
+        });
+        rows.sort_by(|(a, _), (b, _)| a.cmp_by(b, keys));
+        if let Some(after) = &query.after {
+            rows.retain(|(place, _)| place.cmp_by(after, keys).is_gt());
+        }
+        let limit = query.limit.unwrap_or(usize::MAX);
+        let more = rows.len() > limit.saturating_add(query.offset);
+        let (places, items) = rows
+            .into_iter()
+            .skip(query.offset)
+            .take(limit)
+            .map(|(place, object)| (Row { place, found: None }, object))
+            .unzip();
+        let answer = Answer {
+            rows: places,
+            total,
+            extent: match (list.truncated, more) {
+                (true, _) => Extent::Truncated(Truncation::Source),
+                (false, true) => Extent::Truncated(Truncation::Limit),
+                (false, false) => Extent::Exhausted,
+            },
+        };
+        let next = next(self, query, &answer);
+        Ok(Page::new(items, total, answer.extent, next))
+    }
+}
+
+/// Whether the store cannot be asked for now, so that what needs it does without.
+fn is_outage(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout)
+}
