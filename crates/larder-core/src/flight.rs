@@ -44,8 +44,10 @@ type Shard<K, V, T> = HashMap<K, Slot<V, T>, RandomState>;
 /// What concerns all keys.
 struct Wide<K, T> {
     threats: Vec<(u64, T)>,
-    batches: Vec<(u64, Weak<Mutex<Log<K, T>>>)>,
+    batches: Vec<(u64, WeakLog<K, T>)>,
 }
+
+type WeakLog<K, T> = Weak<Mutex<Log<K, T>>>;
 
 /// What goes on with one key. There is none where nothing does.
 struct Slot<V, T> {

@@ -1,0 +1,166 @@
+//! What loaders bring, and what they may say of it.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::{Mutex, MutexGuard};
+
+use crate::error::{Error, ErrorKind};
+use crate::model::CacheModel;
+use crate::store::Tags;
+
+/// What a loader may bring: an object, shared or not, or perhaps none.
+pub trait Loaded<M>: Send {
+    /// The object, if there is one.
+    fn into_loaded(self) -> Option<Arc<M>>;
+}
+
+impl<M: CacheModel> Loaded<M> for M {
+    fn into_loaded(self) -> Option<Arc<M>> {
+        Some(Arc::new(self))
+    }
+}
+
+impl<M: CacheModel> Loaded<M> for Arc<M> {
+    fn into_loaded(self) -> Option<Arc<M>> {
+        Some(self)
+    }
+}
+
+impl<M: CacheModel, L: Loaded<M>> Loaded<M> for Option<L> {
+    fn into_loaded(self) -> Option<Arc<M>> {
+        self.and_then(L::into_loaded)
+    }
+}
+
+/// What a loader fails with: anything that is an error.
+pub trait LoadError: Into<Box<dyn StdError + Send + Sync>> {}
+
+impl<E: Into<Box<dyn StdError + Send + Sync>>> LoadError for E {}
+
+pub(crate) fn failure<E: LoadError>(error: E) -> Error {
+    Error::new(ErrorKind::Loader, "the loader failed").with_boxed_source(error.into())
+}
+
+/// What a loader is told of the load, and what it may say of what it brings. Cheap to clone.
+pub struct FillContext<M> {
+    shared: Arc<Fill<M>>,
+}
+
+struct Fill<M> {
+    stale: Option<Arc<M>>,
+    said: Mutex<Said<M>>,
+}
+
+type Of<M, T> = Box<dyn Fn(&M) -> T + Send>;
+
+pub(crate) struct Said<M> {
+    pub(crate) ttl: Option<Duration>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) tags_of: Option<Of<M, Vec<String>>>,
+    pub(crate) revision: Option<u64>,
+    pub(crate) revision_of: Option<Of<M, u64>>,
+    pub(crate) unstored: bool,
+    pub(crate) truncated: bool,
+}
+
+impl<M> Said<M> {
+    pub(crate) fn tags(&self, object: Option<&M>) -> Tags {
+        let own = object.zip(self.tags_of.as_ref());
+        let own = own.map(|(object, tags)| tags(object));
+        Tags::new(self.tags.iter().cloned().chain(own.unwrap_or_default()))
+    }
+
+    pub(crate) fn revision(&self, object: Option<&M>) -> Option<u64> {
+        let own = object.zip(self.revision_of.as_ref());
+        own.map(|(object, of)| of(object)).or(self.revision)
+    }
+}
+
+impl<M> Clone for FillContext<M> {
+    fn clone(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+        }
+    }
+}
+
+impl<M> fmt::Debug for FillContext<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FillContext").finish_non_exhaustive()
+    }
+}
+
+impl<M> FillContext<M> {
+    pub(crate) fn new(stale: Option<Arc<M>>) -> Self {
+        let said = Said {
+            ttl: None,
+            tags: Vec::new(),
+            tags_of: None,
+            revision: None,
+            revision_of: None,
+            unstored: false,
+            truncated: false,
+        };
+        Self {
+            shared: Arc::new(Fill {
+                stale,
+                said: Mutex::new(said),
+            }),
+        }
+    }
+
+    /// What the loader said; to be asked once, at the end.
+    pub(crate) fn said(&self) -> MutexGuard<'_, Said<M>> {
+        self.shared.said.lock()
+    }
+
+    /// The object that is in the cache and to be replaced, if there is one, stale or not: to ask
+    /// the source whether it has changed.
+    pub fn stale(&self) -> Option<&Arc<M>> {
+        self.shared.stale.as_ref()
+    }
+
+    /// What a loader returns that found the [`stale`](Self::stale) object to be right still: it
+    /// is stored anew, for a new lifetime.
+    pub fn not_modified(&self) -> Option<Arc<M>> {
+        self.shared.stale.clone()
+    }
+
+    /// How long what is brought is fresh, in place of what the policy says; cut by its jitter.
+    pub fn set_ttl(&self, ttl: Duration) {
+        self.said().ttl = Some(ttl);
+    }
+
+    /// Tags for all that is brought, and for the absence of what is not.
+    pub fn add_tags<T: Into<String>>(&self, tags: impl IntoIterator<Item = T>) {
+        self.said().tags.extend(tags.into_iter().map(Into::into));
+    }
+
+    /// Tags for each object, by what it is.
+    pub fn tag_by(&self, tags: impl Fn(&M) -> Vec<String> + Send + 'static) {
+        self.said().tags_of = Some(Box::new(tags));
+    }
+
+    /// The version of what is brought, in its source. It is not stored over a later one.
+    pub fn set_version(&self, version: u64) {
+        self.said().revision = Some(version);
+    }
+
+    /// The version of each object, by what it is.
+    pub fn version_by(&self, version: impl Fn(&M) -> u64 + Send + 'static) {
+        self.said().revision_of = Some(Box::new(version));
+    }
+
+    /// Answers the callers with what is brought, and stores nothing.
+    pub fn do_not_store(&self) {
+        self.said().unstored = true;
+    }
+
+    /// Says that a list is not all there is: it is served as such, and loaded again next time.
+    pub fn truncated(&self) {
+        self.said().truncated = true;
+    }
+}

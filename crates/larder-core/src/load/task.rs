@@ -1,0 +1,421 @@
+//! The task of a load: lease, loader, store.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, Instant};
+
+use super::fill::FillContext;
+use super::table::{Landing, Threat};
+use super::{Bring, within};
+use crate::cache::{Cache, PutOptions};
+use crate::counters::{Counters, Rejection};
+use crate::document::Document;
+use crate::error::{Error, ErrorKind, Result};
+use crate::flight::{Lead, Overtaken, Storing};
+use crate::id::IdKey;
+use crate::model::{CacheModel, panic_message};
+use crate::policy::Policy;
+use crate::runtime::Runtime;
+use crate::store::{
+    Begin, BoxFuture, CacheStore, Condition, Content, Found, Guard, LeaseRequest, Lifetime, Put,
+    PutOutcome, Tags, Token,
+};
+
+/// How long the first look at another program's lease is put off; then twice as long each time.
+const FIRST_LOOK: Duration = Duration::from_millis(5);
+const LAST_LOOK: Duration = Duration::from_millis(100);
+
+/// A key that is to be loaded.
+pub(super) struct Led<M> {
+    pub(super) lead: Lead<IdKey, Landing, Threat>,
+    /// The version that is fresh and to be replaced all the same.
+    pub(super) seen: Option<u64>,
+    pub(super) stale: Option<Arc<M>>,
+    pub(super) guard: Option<Token>,
+}
+
+/// A key whose object is being stored.
+type Stored<M> = (Led<M>, Option<Arc<M>>, Storing<IdKey, Landing, Threat>);
+
+impl<M: CacheModel> Cache<M> {
+    /// Begins a load in a task of its own.
+    pub(super) fn spawn(
+        &self,
+        runtime: &Arc<dyn Runtime>,
+        leads: Vec<Led<M>>,
+        policy: &Arc<Policy>,
+        bring: Bring<M>,
+    ) {
+        let (cache, policy) = (self.clone(), Arc::clone(policy));
+        let sleeper = Arc::clone(runtime);
+        runtime.spawn(Box::pin(async move {
+            cache.fly(leads, &policy, bring, &*sleeper).await;
+        }));
+    }
+
+    /// A load from its beginning to its end.
+    async fn fly(
+        &self,
+        leads: Vec<Led<M>>,
+        policy: &Policy,
+        bring: Bring<M>,
+        runtime: &dyn Runtime,
+    ) {
+        let leads = self.begin(leads, policy, runtime).await;
+        let mut ids = Vec::with_capacity(leads.len());
+        for led in &leads {
+            match self.id_of(led.lead.key()) {
+                Ok(id) => ids.push(id),
+                Err(error) => return self.fail(leads, &error, policy).await,
+            }
+        }
+        if leads.is_empty() {
+            return;
+        }
+        let stale = match &*leads {
+            [led] => led.stale.clone(),
+            _ => None,
+        };
+        let fill = FillContext::new(stale);
+        let context = fill.clone();
+        let (loaded, cost) = self
+            .timed(move || bring(ids, context), policy, runtime)
+            .await;
+        match loaded {
+            Ok(objects) => self.take(leads, objects, &fill, cost, policy).await,
+            Err(error) => self.fail(leads, &error, policy).await,
+        }
+    }
+
+    /// Runs a loader, and counts it. Its panic is an error; so is its deadline.
+    pub(crate) async fn timed<T>(
+        &self,
+        load: impl FnOnce() -> BoxFuture<'static, Result<T>>,
+        policy: &Policy,
+        runtime: &dyn Runtime,
+    ) -> (Result<T>, Duration) {
+        let counters = self.counters();
+        let began = Instant::now();
+        let loaded = guarded(load);
+        let loaded = match policy.load_deadline {
+            None => loaded.await,
+            Some(deadline) => {
+                let late = || {
+                    Err(Error::new(
+                        ErrorKind::Timeout,
+                        format!("the load was given up: it did not end within {deadline:?}"),
+                    ))
+                };
+                let sleep = runtime.sleep(deadline);
+                within(loaded, sleep).await.unwrap_or_else(late)
+            }
+        };
+        let cost = began.elapsed();
+        counters.loaded(cost, loaded.is_ok());
+        let named = |error: Error| error.with_model(self.schema().name());
+        (loaded.map_err(named), cost)
+    }
+
+    /// Looks once more at what there is, now that this is the flight that loads; takes leases
+    /// where the store has them. What is there by now has landed.
+    async fn begin(
+        &self,
+        leads: Vec<Led<M>>,
+        policy: &Policy,
+        runtime: &dyn Runtime,
+    ) -> Vec<Led<M>> {
+        let Some(leases) = self.store().leases() else {
+            let keys: Vec<IdKey> = leads.iter().map(|led| led.lead.key().clone()).collect();
+            let found = self.look_many(&keys).await;
+            let mut missing = Vec::with_capacity(leads.len());
+            for (led, found) in leads.into_iter().zip(found) {
+                let found = found.filter(|found| led.seen != Some(found.version));
+                missing.extend(self.land_fresh(led, found).await);
+            }
+            return missing;
+        };
+        let mut ready = Vec::with_capacity(leads.len());
+        let mut open = leads;
+        let began = Instant::now();
+        let mut pause = FIRST_LOOK;
+        loop {
+            let requests: Vec<LeaseRequest> = open
+                .iter()
+                .map(|led| LeaseRequest {
+                    id: led.lead.key().clone(),
+                    token: Token::random(),
+                    seen: led.seen,
+                })
+                .collect();
+            let begun = leases
+                .begin_many(self.model(), &requests, policy.lease)
+                .await;
+            let Ok(begun) = begun else {
+                // Without leases nothing is stored; callers are answered all the same.
+                Counters::add(&self.counters().store_failures, 1);
+                ready.extend(open);
+                return ready;
+            };
+            let mut waiting = Vec::new();
+            let mut longest = Duration::ZERO;
+            for ((mut led, request), begin) in open.into_iter().zip(requests).zip(begun) {
+                match begin {
+                    Begin::Hit(found) => ready.extend(self.land_fresh(led, Some(found)).await),
+                    Begin::Granted => {
+                        led.guard = Some(request.token);
+                        ready.push(led);
+                    }
+                    Begin::Fenced => ready.push(led),
+                    Begin::Wait(time) => {
+                        longest = longest.max(time);
+                        waiting.push(led);
+                    }
+                }
+            }
+            // Who holds leases does not wait for others', which might wait for these.
+            let held = ready.iter().any(|led| led.guard.is_some());
+            if waiting.is_empty() || held || began.elapsed() >= policy.lease {
+                ready.extend(waiting);
+                return ready;
+            }
+            open = waiting;
+            Counters::add(&self.counters().lease_waits, 1);
+            let jittered = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
+            runtime.sleep(jittered.min(longest.max(FIRST_LOOK))).await;
+            pause = (pause * 2).min(LAST_LOOK);
+        }
+    }
+
+    /// Lands a flight whose entry is there and fresh by now; gives it back otherwise.
+    async fn land_fresh(&self, led: Led<M>, found: Option<Found>) -> Option<Led<M>> {
+        let Some(found) = found.filter(|found| !found.is_stale(self.store().now())) else {
+            return Some(led);
+        };
+        if found.is_absent() {
+            led.lead.land(Ok(None));
+            return None;
+        }
+        match self.open(led.lead.key(), found).await {
+            Ok(Some((object, _))) => {
+                led.lead.land(Ok(Some(object)));
+                None
+            }
+            _ => Some(led),
+        }
+    }
+
+    /// Lands flights whose load failed.
+    async fn fail(&self, leads: Vec<Led<M>>, error: &Error, policy: &Policy) {
+        let now = self.store().now();
+        let mut held = Vec::new();
+        for led in leads {
+            let key = led.lead.key().clone();
+            if !policy.on_error.is_zero() {
+                self.loads().failed(&key, now, policy.retry_after);
+            }
+            held.extend(led.guard.map(|guard| (key, guard)));
+            led.lead.land(Err(error.clone()));
+        }
+        self.release(held).await;
+    }
+
+    async fn release(&self, held: Vec<(IdKey, Token)>) {
+        if let Some(leases) = self.store().leases().filter(|_| !held.is_empty())
+            && leases.release_many(self.model(), &held).await.is_err()
+        {
+            Counters::add(&self.counters().store_failures, 1);
+        }
+    }
+
+    /// Stores what was loaded, as far as nothing has overtaken it, and lands the flights.
+    async fn take(
+        &self,
+        leads: Vec<Led<M>>,
+        objects: Vec<Arc<M>>,
+        fill: &FillContext<M>,
+        cost: Duration,
+        policy: &Policy,
+    ) {
+        let mut brought: HashMap<IdKey, Arc<M>> = HashMap::with_capacity(objects.len());
+        for object in objects {
+            brought.insert(object.id_key(), object);
+        }
+        let asked = |key: &IdKey| leads.iter().any(|led| led.lead.key() == key);
+        if let Some(other) = brought.keys().find(|key| !asked(key)) {
+            let error = Error::invalid_model(format!(
+                "the loader brought an object with an id that was not asked for: {other:?}"
+            ))
+            .with_model(self.schema().name());
+            return self.fail(leads, &error, policy).await;
+        }
+        let shared = self.store().leases().is_some();
+        let mut released = Vec::new();
+        let mut puts = Vec::new();
+        let mut storing: Vec<Stored<M>> = Vec::new();
+        for led in leads {
+            let key = led.lead.key().clone();
+            self.loads().succeeded(&key);
+            let object = brought.remove(&key);
+            let put = self.filled(&key, object.clone(), fill, cost, policy);
+            let mut put = match put {
+                Ok(put) => put,
+                Err(error) => {
+                    released.extend(led.guard.map(|guard| (key, guard)));
+                    led.lead.land(Err(error));
+                    continue;
+                }
+            };
+            put.guard = led.guard.map(Guard::Lease);
+            let land = |led: Led<M>| led.lead.land(Ok(object.clone().map(|object| object as _)));
+            if fill.said().unstored || (shared && led.guard.is_none()) {
+                if !fill.said().unstored {
+                    self.counters().rejected(Rejection::Unleased);
+                }
+                released.extend(led.guard.map(|guard| (key, guard)));
+                land(led);
+                continue;
+            }
+            let (document, tags) = searched(&put);
+            match led.lead.commit(|threat| threat.hits(document, tags)) {
+                Ok(leave) => {
+                    puts.push(put);
+                    storing.push((led, object, leave));
+                }
+                Err(overtaken) => {
+                    self.counters().rejected(overtaken.into());
+                    released.extend(led.guard.map(|guard| (key, guard)));
+                    land(led);
+                }
+            }
+        }
+        let outcomes = match puts.is_empty() {
+            true => Ok(Vec::new()),
+            false => self.store().put_many(self.model(), puts).await,
+        };
+        match outcomes {
+            Ok(outcomes) => {
+                for ((led, object, leave), outcome) in storing.into_iter().zip(outcomes) {
+                    drop(leave);
+                    let object = self.outcome(led.lead.key(), object, outcome).await;
+                    led.lead.land(Ok(object.map(|object| object as _)));
+                }
+            }
+            Err(_) => {
+                for (led, object, leave) in storing {
+                    drop(leave);
+                    self.counters().rejected(Rejection::StoreFailed);
+                    let key = led.lead.key().clone();
+                    released.extend(led.guard.map(|guard| (key, guard)));
+                    led.lead.land(Ok(object.map(|object| object as _)));
+                }
+            }
+        }
+        self.release(released).await;
+    }
+
+    /// What callers get of an object that the store was given.
+    async fn outcome(
+        &self,
+        key: &IdKey,
+        object: Option<Arc<M>>,
+        outcome: PutOutcome,
+    ) -> Option<Arc<M>> {
+        match outcome {
+            PutOutcome::Stored(_) => return object,
+            PutOutcome::Outrun => {
+                self.counters().rejected(Rejection::Outrun);
+                return object;
+            }
+            PutOutcome::Refused(_) => self.counters().rejected(Rejection::Older),
+        }
+        // What is there is newer.
+        let found = self.look(key).await?;
+        let newer = self.open(key, found).await.ok().flatten();
+        newer.map(|(object, _)| object).or(object)
+    }
+
+    /// The entry to store for what was loaded.
+    pub(crate) fn filled(
+        &self,
+        key: &IdKey,
+        object: Option<Arc<M>>,
+        fill: &FillContext<M>,
+        cost: Duration,
+        policy: &Policy,
+    ) -> Result<Put> {
+        let said = fill.said();
+        let tags = said.tags(object.as_deref());
+        let revision = said.revision(object.as_deref());
+        let ttl = said.ttl.or(self.lifetime_under(policy));
+        drop(said);
+        let mut put = match object {
+            Some(object) => {
+                let mut put = self.prepare(object, &PutOptions::default(), None)?;
+                if let Some(ttl) = ttl {
+                    let ttl = policy.jittered(ttl);
+                    put.lifetime = Lifetime::For(policy.idle.map_or(ttl, |idle| idle.min(ttl)));
+                } else if let Some(idle) = policy.idle {
+                    put.lifetime = Lifetime::For(idle);
+                }
+                put.stale_for = Some(policy.stale_for());
+                put
+            }
+            None => {
+                let mut put = Put::new(key.clone(), Content::Absent);
+                let absent = ttl.map_or(policy.absent_ttl, |ttl| policy.absent_ttl.min(ttl));
+                put.lifetime = Lifetime::For(absent);
+                put
+            }
+        };
+        put.tags = Some(tags);
+        put.cost = cost;
+        put.revision = revision;
+        if revision.is_some() {
+            put.condition = Condition::IfNewer;
+        }
+        Ok(put)
+    }
+}
+
+/// What of a put a threat looks at.
+pub(crate) fn searched(put: &Put) -> (Option<&Document>, &[String]) {
+    let document = match &put.content {
+        Content::Object(_, document) => Some(document),
+        Content::Absent => None,
+    };
+    (document, put.tags.as_ref().map_or(&[], Tags::as_slice))
+}
+
+impl From<Overtaken> for Rejection {
+    fn from(overtaken: Overtaken) -> Self {
+        match overtaken {
+            Overtaken::Written => Self::Written,
+            Overtaken::Invalidated => Self::Invalidated,
+        }
+    }
+}
+
+/// Runs the user's loader; a panic in it is an error to all who wait, not the end of a task.
+async fn guarded<T>(load: impl FnOnce() -> BoxFuture<'static, Result<T>>) -> Result<T> {
+    let panicked = |panic: Box<dyn Any + Send>| {
+        Error::new(
+            ErrorKind::Loader,
+            format!("the loader panicked: {}", panic_message(&*panic)),
+        )
+    };
+    let begun = catch_unwind(AssertUnwindSafe(load));
+    let mut work: Pin<Box<dyn Future<Output = Result<T>> + Send>> = match begun {
+        Ok(work) => work,
+        Err(panic) => return Err(panicked(panic)),
+    };
+    std::future::poll_fn(move |context| {
+        let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
+        polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked(panic))))
+    })
+    .await
+}
