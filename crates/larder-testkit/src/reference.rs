@@ -16,7 +16,8 @@ use larder_core::store::{
 };
 use larder_core::text::TokenList;
 use larder_core::{
-    Clock, Document, Error, ErrorKind, Extent, IdKey, Result, Schema, Timestamp, Total, Truncation,
+    Clock, Document, Error, ErrorKind, Extent, IdKey, Result, Schema, Tags, Timestamp, Total,
+    Truncation,
 };
 use parking_lot::Mutex;
 
@@ -45,11 +46,20 @@ struct Entries {
     version: u64,
     entries: BTreeMap<IdKey, Entry>,
     tombstones: BTreeMap<IdKey, (u64, Timestamp)>,
-    leases: BTreeMap<IdKey, (Token, Timestamp)>,
+    leases: BTreeMap<IdKey, Lease>,
     fences: BTreeMap<IdKey, BTreeMap<u128, Timestamp>>,
     /// When each id was last written or removed; under `None`, when all were.
     touched: BTreeMap<Option<IdKey>, u64>,
     watches: Vec<Weak<Watch>>,
+    /// What was removed otherwise than by id, and when.
+    removed: Vec<(u64, Selection)>,
+}
+
+#[derive(Debug)]
+struct Lease {
+    token: Token,
+    until: Timestamp,
+    since: u64,
 }
 
 type Rows<'a> = Vec<(&'a IdKey, &'a Document, &'a Found)>;
@@ -119,7 +129,10 @@ impl Entries {
             self.left(&document);
         }
         self.tombstones.retain(|_, (_, until)| *until > now);
-        self.leases.retain(|_, (_, until)| *until > now);
+        self.leases.retain(|_, lease| lease.until > now);
+        if self.leases.is_empty() {
+            self.removed.clear();
+        }
         self.fences.retain(|_, fences| {
             fences.retain(|_, until| *until > now);
             !fences.is_empty()
@@ -155,11 +168,22 @@ impl Entries {
     }
 
     /// Whether the guard of a put still holds.
-    fn allows(&self, id: &IdKey, guard: &Guard) -> Result<bool> {
+    fn allows(&self, put: &Put, guard: &Guard) -> Result<bool> {
+        let id = &put.id;
         Ok(match guard {
             Guard::Lease(token) => {
-                let lease = self.leases.get(id);
-                lease.is_some_and(|(holder, _)| holder == token) && !self.fences.contains_key(id)
+                let lease = self.leases.get(id).filter(|lease| lease.token == *token);
+                let document = match &put.content {
+                    Content::Object(_, document) => Some(document),
+                    Content::Absent => None,
+                };
+                let tags = put.tags.clone().unwrap_or_default();
+                let removed = |since| {
+                    let later = self.removed.iter().filter(move |(at, _)| *at > since);
+                    later.map(|(_, selection)| selection)
+                };
+                let hit = |since| removed(since).any(|what| is_meant(what, document, &tags));
+                lease.is_some_and(|lease| !hit(lease.since)) && !self.fences.contains_key(id)
             }
             Guard::Since(mark) => {
                 let since = watch(mark)?.since;
@@ -182,7 +206,7 @@ impl Entries {
             Condition::IfNewer => revision.is_none() || put.revision > revision,
         };
         if let Some(guard) = &put.guard
-            && !self.allows(&put.id, guard)?
+            && !self.allows(&put, guard)?
         {
             return Ok(PutOutcome::Outrun);
         }
@@ -230,15 +254,19 @@ impl Entries {
         Ok(PutOutcome::Stored(version))
     }
 
+    /// Ends all watches: nobody knows what the source holds of what is removed.
+    fn removed(&mut self) {
+        for watch in self.watches.drain(..).filter_map(|watch| watch.upgrade()) {
+            watch.over.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Takes one entry away; says whether it was a fresh object.
     fn depart(&mut self, id: &IdKey, fate: Fate, now: Timestamp) -> bool {
         let Some(mut entry) = self.entries.remove(id) else {
             return false;
         };
         let fresh = entry.row(now).is_some();
-        if let Some(document) = entry.document.as_ref().filter(|_| fresh) {
-            self.left(document);
-        }
         if fate == Fate::Expire && entry.document.is_some() {
             entry.left = true;
             if fresh {
@@ -269,6 +297,7 @@ impl Entries {
         if removal.tombstone.is_some_and(later) {
             return false;
         }
+        self.removed();
         self.touch(Some(removal.id.clone()));
         self.leases.remove(&removal.id);
         let fresh = self.depart(&removal.id, removal.fate, now);
@@ -280,23 +309,31 @@ impl Entries {
     }
 
     fn remove_where(&mut self, now: Timestamp, selection: &Selection, fate: Fate) -> u64 {
+        self.removed();
         self.touch(None);
-        self.leases.clear();
+        self.removed.push((self.version, selection.clone()));
         if matches!(selection, Selection::All) {
             self.tombstones.clear();
         }
-        let is_meant = |entry: &Entry| match selection {
-            Selection::Where(expr) => entry.document.as_ref().is_none_or(|row| expr.matches(row)),
-            Selection::Tagged(tags) => {
-                let tagged = entry.found.tags.as_slice();
-                tags.as_slice().iter().any(|tag| tagged.contains(tag))
-            }
-            Selection::All => true,
-        };
-        let meant = self.entries.iter().filter(|(_, entry)| is_meant(entry));
+        let meant = self
+            .entries
+            .iter()
+            .filter(|(_, entry)| is_meant(selection, entry.document.as_ref(), &entry.found.tags));
         let meant: Vec<IdKey> = meant.map(|(id, _)| id.clone()).collect();
         let gone = meant.iter().filter(|id| self.depart(id, fate, now));
         gone.count() as u64
+    }
+}
+
+/// Whether a selection means an entry: of an absence, nobody knows that a filter does not.
+fn is_meant(selection: &Selection, document: Option<&Document>, tags: &Tags) -> bool {
+    match selection {
+        Selection::Where(expr) => document.is_none_or(|document| expr.matches(document)),
+        Selection::Tagged(meant) => {
+            let meant = meant.as_slice();
+            meant.iter().any(|tag| tags.as_slice().contains(tag))
+        }
+        Selection::All => true,
     }
 }
 
@@ -645,10 +682,14 @@ impl Leases for ReferenceStore {
                 if entries.fences.contains_key(id) {
                     return Begin::Fenced;
                 }
-                if let Some((_, until)) = entries.leases.get(id) {
-                    return Begin::Wait(until.saturating_since(now));
+                if let Some(lease) = entries.leases.get(id) {
+                    return Begin::Wait(lease.until.saturating_since(now));
                 }
-                let lease = (request.token, now.saturating_add(lifetime));
+                let lease = Lease {
+                    token: request.token,
+                    until: now.saturating_add(lifetime),
+                    since: entries.version,
+                };
                 entries.leases.insert(id.clone(), lease);
                 Begin::Granted
             };
@@ -666,7 +707,7 @@ impl Leases for ReferenceStore {
                 if entries
                     .leases
                     .get(id)
-                    .is_some_and(|(holder, _)| holder == token)
+                    .is_some_and(|lease| lease.token == *token)
                 {
                     entries.leases.remove(id);
                 }

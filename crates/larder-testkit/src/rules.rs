@@ -6,6 +6,7 @@
 )]
 
 mod asking;
+mod source;
 
 pub mod aggregate;
 pub mod blocking;
@@ -19,6 +20,7 @@ pub mod filter;
 pub mod forwarding;
 pub mod geo;
 pub mod input;
+pub mod loads;
 pub mod models;
 pub mod nulls;
 pub mod paging;
@@ -302,6 +304,29 @@ macro_rules! __rules {
                 other_tasks_of_the_thread_get_their_turn(Query),
                 a_future_left_alone_holds_up_no_one(Query, ConditionalPut),
                 operations_begun_together_all_end(Query),
+            }
+            loads {
+                a_miss_is_loaded_and_a_hit_is_not,
+                an_absence_is_remembered_and_is_no_row,
+                callers_of_one_key_share_one_load,
+                a_load_goes_on_when_its_caller_is_dropped,
+                a_failed_load_fails_all_who_wait,
+                a_panicking_load_fails_all_who_wait,
+                an_object_of_another_id_is_refused,
+                a_batch_loads_what_is_missing_in_one_call,
+                a_batch_joins_loads_on_their_way,
+                what_a_write_overtakes_is_not_stored(ConditionalPut),
+                what_an_invalidation_overtakes_is_not_stored(Query),
+                callers_behind_a_write_load_afresh,
+                an_absence_that_is_invalidated_is_forgotten(Query),
+                caches_of_one_model_share_their_loads,
+                loads_are_bounded,
+                reload_replaces_what_is_fresh,
+                a_loader_says_how_it_is_stored(ConditionalPut),
+                what_is_not_modified_lives_on,
+                an_older_version_is_not_loaded_over_a_later_one(ConditionalPut),
+                what_is_gone_from_the_store_is_loaded_again,
+                loads_find_what_was_put,
             }
             forwarding {
                 a_store_and_its_wrappings_are_one_store,

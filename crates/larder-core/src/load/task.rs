@@ -333,10 +333,9 @@ impl<M: CacheModel> Cache<M> {
             }
             PutOutcome::Refused(_) => self.counters().rejected(Rejection::Older),
         }
-        // What is there is newer.
-        let found = self.look(key).await?;
-        let newer = self.open(key, found).await.ok().flatten();
-        newer.map(|(object, _)| object).or(object)
+        // What is there is newer; if nothing is, a newer one was removed.
+        let newer = self.open(key, self.look(key).await?).await;
+        newer.ok().flatten().map(|(object, _)| object)
     }
 
     /// The entry to store for what was loaded.
