@@ -266,11 +266,11 @@ impl Search<'_> {
                         .slot
                         .entry(self.shared, header, body, self.now, self.want())
                     {
-                        Entry::Own(found) => (Some(found), 0),
+                        Entry::Own(found) | Entry::Stamped(found) => (Some(found), 0),
                         Entry::Version(version) => (None, version),
                         Entry::Unreadable(number) => return Err(codec::missing(number).into()),
                         // It went while the server was answering.
-                        Entry::Stamped | Entry::Missing | Entry::Other | Entry::Foreign => continue,
+                        Entry::Missing | Entry::Other | Entry::Foreign => continue,
                     }
                 }
             };

@@ -104,8 +104,9 @@ struct Complete {
 pub(crate) enum Entry {
     /// An entry of this model.
     Own(Found),
-    /// The same, of which the server has to say whether it was invalidated.
-    Stamped,
+    /// The same, of which the server has to say whether it was invalidated by a tag. What its index
+    /// finds was not.
+    Stamped(Found),
     /// Its version, where no more was asked for.
     Version(u64),
     /// Nothing, or nothing of what was wanted.
@@ -859,7 +860,7 @@ impl Slot {
                 match &entry {
                     Entry::Unreadable(number) => return Err(codec::missing(*number)),
                     Entry::Foreign => foreign.push(id),
-                    Entry::Stamped => stamped.push(found.len()),
+                    Entry::Stamped(_) => stamped.push(found.len()),
                     _ => {}
                 }
                 found.push(entry.found());
@@ -948,7 +949,7 @@ impl Slot {
         };
         let is_stamped = header.is_stamped;
         match shared.whole(header, body, now, want) {
-            Entry::Own(_) if is_stamped => Entry::Stamped,
+            Entry::Own(found) if is_stamped => Entry::Stamped(found),
             entry => entry,
         }
     }
