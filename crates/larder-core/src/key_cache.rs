@@ -1,18 +1,18 @@
 //! `KeyCache<T>`: any serde value under a string key, without a model.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 
 use crate::cache::{Cache, PutOptions, Stats};
-use crate::error::{Invalid, Result};
-use crate::field::FieldRef;
-use crate::id::{IdKey, IdLike};
-use crate::model::{Base, CacheFields, CacheModel, FieldsAt, Patch};
-use crate::schema::{FieldSpec, Schema};
+use crate::error::Result;
+use crate::keyed::Keyed;
+use crate::load::{FillContext, LoadError};
+use crate::policy::Policy;
 use crate::store::Store;
 
 /// Values of one type under string keys.
@@ -31,7 +31,7 @@ use crate::store::Store;
 /// # }
 /// ```
 pub struct KeyCache<T> {
-    cache: Cache<Keyed<T>>,
+    cache: Cache<Keyed<String, T>>,
 }
 
 impl<T> Clone for KeyCache<T> {
@@ -69,12 +69,70 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> KeyCache<T> {
         value: impl Into<Arc<T>>,
         ttl: Duration,
     ) -> Result<()> {
-        let entry = Keyed {
-            key: key.into(),
-            value: Shared(value.into()),
-        };
         let options = PutOptions::default().with_ttl(ttl);
+        self.set_with(key, value, options).await
+    }
+
+    /// Stores a value as `options` say: tags, a version, a condition.
+    ///
+    /// # Errors
+    /// As [`Cache::put_with`].
+    pub async fn set_with(
+        &self,
+        key: impl Into<String>,
+        value: impl Into<Arc<T>>,
+        options: PutOptions,
+    ) -> Result<()> {
+        let entry = Keyed::new(key.into(), value.into());
         self.cache.put_with(entry, options).await.map(drop)
+    }
+
+    /// The value under this key: from the cache, or else from `load`, which is then stored as the
+    /// policy says. A loader that finds nothing returns `None`.
+    ///
+    /// # Errors
+    /// As [`Cache::get_or_load`], whose guarantees this has.
+    pub async fn get_or_load<L, Fut, V, E>(
+        &self,
+        key: &str,
+        policy: &Policy,
+        load: L,
+    ) -> Result<Option<Arc<T>>>
+    where
+        L: FnOnce(String, FillContext<Keyed<String, T>>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<V, E>> + Send + 'static,
+        V: Into<Option<T>> + Send,
+        E: LoadError,
+    {
+        let load = |key: String, fill| {
+            let work = load(key.clone(), fill);
+            async move {
+                let value: Option<T> = work.await?.into();
+                Ok::<_, E>(value.map(|value| Keyed::new(key, Arc::new(value))))
+            }
+        };
+        let entry = self.cache.get_or_load_with(key, policy, load).await?;
+        Ok(entry.map(|entry| Arc::clone(entry.value())))
+    }
+
+    /// Removes the values that have at least one of these tags; says how many.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn remove_tagged<G: Into<String>>(
+        &self,
+        tags: impl IntoIterator<Item = G>,
+    ) -> Result<u64> {
+        self.cache.remove_tagged(tags).await
+    }
+
+    /// Lets the value under this key expire now; says whether there was one. See
+    /// [`Cache::expire`].
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn expire(&self, key: &str) -> Result<bool> {
+        self.cache.expire(key).await
     }
 
     /// The value under this key; `None` if there is none.
@@ -83,12 +141,12 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> KeyCache<T> {
     /// Those of the store.
     pub async fn get(&self, key: &str) -> Result<Option<Arc<T>>> {
         let entry = self.cache.get(key).await?;
-        Ok(entry.map(|entry| Arc::clone(&entry.value.0)))
+        Ok(entry.map(|entry| Arc::clone(entry.value())))
     }
 
     /// The value under this key if it can be had without waiting.
     pub fn peek(&self, key: &str) -> Option<Arc<T>> {
-        self.cache.peek(key).map(|entry| Arc::clone(&entry.value.0))
+        self.cache.peek(key).map(|entry| Arc::clone(entry.value()))
     }
 
     /// The values under these keys, in the order asked.
@@ -102,7 +160,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> KeyCache<T> {
         let entries = self.cache.get_many(keys).await?;
         Ok(entries
             .into_iter()
-            .map(|entry| entry.map(|entry| Arc::clone(&entry.value.0)))
+            .map(|entry| entry.map(|entry| Arc::clone(entry.value())))
             .collect())
     }
 
@@ -152,66 +210,5 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> KeyCache<T> {
     /// Those of the store.
     pub async fn stats(&self) -> Result<Stats> {
         self.cache.stats().await
-    }
-}
-
-/// The model behind a [`KeyCache`]: a key and a value, nothing indexed.
-#[derive(Serialize, Deserialize)]
-#[serde(bound = "T: Serialize + DeserializeOwned")]
-struct Keyed<T> {
-    key: String,
-    value: Shared<T>,
-}
-
-/// An `Arc` that is written as what it holds, without serde's `rc` feature.
-struct Shared<T>(Arc<T>);
-
-impl<T: Serialize> Serialize for Shared<T> {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Shared<T> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(deserializer).map(|value| Self(Arc::new(value)))
-    }
-}
-
-impl<T> CacheFields for Keyed<T> {
-    type Fields<M> = ();
-    const COUNT: u16 = 0;
-    fn describe(_: &str, _: &mut Vec<FieldSpec>) {}
-    fn field(&self, _: u16) -> FieldRef<'_> {
-        FieldRef::Missing
-    }
-}
-
-impl<T, M, B: Base> FieldsAt<M, B> for Keyed<T> {
-    const AT: () = ();
-}
-
-impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> CacheModel for Keyed<T> {
-    type Id = String;
-    type Patch = ();
-    const NAME: &'static str = "keyed";
-
-    fn id(&self) -> String {
-        self.key.clone()
-    }
-    fn id_key(&self) -> IdKey {
-        self.key.as_str().key()
-    }
-    fn schema(name: &str) -> Result<Schema> {
-        Schema::new::<Self>(name, 1, None, Vec::new())
-    }
-    fn validate(&self) -> Result<(), Invalid> {
-        Ok(())
-    }
-}
-
-impl<T> Patch<Keyed<T>> for () {
-    fn apply(self, _: &mut Keyed<T>) -> Result<(), Invalid> {
-        Ok(())
     }
 }

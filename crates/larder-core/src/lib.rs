@@ -16,17 +16,20 @@ pub mod store;
 pub mod text;
 
 mod cache;
+mod cached_fn;
 mod clock;
 mod counters;
 mod error;
 mod eval;
 mod fact;
+mod fence;
 mod field;
 mod filter;
 mod find;
 mod flight;
 mod id;
 mod key_cache;
+mod keyed;
 mod list;
 mod load;
 mod policy;
@@ -37,10 +40,12 @@ mod weigh;
 
 pub use aggregate::{Aggregate, Aggregated, Facets, Group};
 pub use cache::{Cache, CacheBuilder, PutOptions, Stats};
+pub use cached_fn::{CachedFn, CachedFnBuilder};
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use counters::{LoadStats, Rejected, StaleServed};
 pub use document::Document;
 pub use error::{Error, ErrorKind, Invalid, Result};
+pub use fence::Fence;
 pub use field::{
     Caps, Class, Elements, Exact, Field, FieldRef, FieldValue, Geo, Keyword, List, No, Number,
     Scalar, Yes,
@@ -49,7 +54,8 @@ pub use filter::{Filter, MAX_CONDITIONS, MAX_DEPTH};
 pub use find::{Find, FindStream};
 pub use id::{Id, IdKey, IdLike, IdReader, IdWriter};
 pub use key_cache::KeyCache;
-pub use load::{FillContext, LoadError, Loaded};
+pub use keyed::{Key, Keyed};
+pub use load::{FillContext, LoadError, Loaded, Refresher};
 pub use model::{CacheFields, CacheModel, Change, Object, Patch, keep};
 pub use policy::{Policy, PolicyBuilder};
 pub use query::{Cursor, Extent, Page, Sort, Total, Truncation};

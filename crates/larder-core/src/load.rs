@@ -18,7 +18,7 @@ use self::task::Led;
 use crate::cache::{Cache, decode, typed};
 use crate::counters::{Counters, Staleness};
 use crate::error::{Error, ErrorKind, Result};
-use crate::flight::{Follow, Joined, Lead};
+use crate::flight::{Follow, Joined};
 use crate::id::{IdKey, IdLike};
 use crate::model::CacheModel;
 use crate::policy::Policy;
@@ -27,7 +27,7 @@ use crate::store::{BoxFuture, CacheStore, Found, Lifetime, Probe, Stored, Want};
 
 pub(crate) use self::fill::failure;
 pub use self::fill::{FillContext, LoadError, Loaded};
-pub(crate) use self::table::{Landing, Loads, Threat};
+pub(crate) use self::table::{Disturbance, Landing, Loads, Threat};
 pub(crate) use self::task::searched;
 
 /// A loader of some ids, its types forgotten.
@@ -38,6 +38,13 @@ type Bring<M> = Box<
         ) -> BoxFuture<'static, Result<Vec<Arc<M>>>>
         + Send,
 >;
+
+/// What a caller has of a key.
+enum Answer<M> {
+    Ready(Option<Arc<M>>),
+    /// With what is served should the load fail.
+    Waiting(Follow<Landing, Threat>, Option<Arc<M>>),
+}
 
 /// The loader of one id as a loader of some.
 fn one<M, L, Fut, T, E>(load: L) -> Bring<M>
@@ -60,6 +67,32 @@ where
     })
 }
 
+/// The loader of some ids, its types forgotten.
+fn many<M, L, Fut, T, R, E>(load: L) -> Bring<M>
+where
+    M: CacheModel,
+    L: FnOnce(Vec<M::Id>, FillContext<M>) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<R, E>> + Send + 'static,
+    R: IntoIterator<Item = T>,
+    T: Loaded<M>,
+    E: LoadError,
+{
+    Box::new(move |ids, fill| {
+        let work = load(ids, fill);
+        Box::pin(async move {
+            let loaded = work.await.map_err(failure)?;
+            Ok(loaded.into_iter().filter_map(T::into_loaded).collect())
+        })
+    })
+}
+
+/// Loads made anew every so often, as long as this lives. See [`Cache::refresh_every`].
+#[derive(Debug)]
+#[must_use = "dropped, it ends what it stands for"]
+pub struct Refresher {
+    _wanted: Arc<()>,
+}
+
 /// What a read found, as a policy sees it.
 enum Verdict<M> {
     /// Answered.
@@ -68,6 +101,8 @@ enum Verdict<M> {
     Refresh(Arc<M>, u64),
     /// To be loaded; with what may be served if that fails.
     Load(Option<Arc<M>>),
+    /// To be loaded whatever is there: this version of it.
+    Reload(Option<Arc<M>>, Option<u64>),
 }
 
 impl<M: CacheModel> Cache<M> {
@@ -147,7 +182,7 @@ impl<M: CacheModel> Cache<M> {
             Probe::Unknown => self.look(&key).await,
         };
         let mut answers = self
-            .obtain(vec![(key, found)], policy.clone(), one(load))
+            .obtain(vec![(key, found)], policy, one(load), false)
             .await?;
         answers
             .pop()
@@ -199,15 +234,8 @@ impl<M: CacheModel> Cache<M> {
     {
         let keys: Vec<IdKey> = ids.into_iter().map(IdLike::key).collect();
         let found = self.look_many(&keys).await;
-        let bring: Bring<M> = Box::new(move |ids, fill| {
-            let work = load(ids, fill);
-            Box::pin(async move {
-                let loaded = work.await.map_err(failure)?;
-                Ok(loaded.into_iter().filter_map(T::into_loaded).collect())
-            })
-        });
         let looked = keys.into_iter().zip(found).collect();
-        self.obtain(looked, policy.clone(), bring).await
+        self.obtain(looked, policy, many(load), false).await
     }
 
     /// Loads the object with this id anew, whatever is in the cache, and stores it. Joins a load
@@ -225,26 +253,72 @@ impl<M: CacheModel> Cache<M> {
     {
         let key = id.key();
         let found = self.look(&key).await;
-        let seen = found.as_ref().map(|found| found.version);
-        let stale = found.and_then(|found| decode(&found).ok());
-        let bring = one(load);
-        let policy = Arc::new(self.policy().clone());
+        let mut answers = self
+            .obtain(vec![(key, found)], self.policy(), one(load), true)
+            .await?;
+        answers
+            .pop()
+            .ok_or_else(|| Error::internal("a load of one id answered none"))
+    }
+
+    /// Loads the objects with these ids anew, in one call, as [`reload`](Self::reload) does.
+    ///
+    /// # Errors
+    /// As [`get_or_load_many`](Self::get_or_load_many).
+    pub async fn reload_many<'q, Q, L, Fut, T, R, E>(
+        &self,
+        ids: impl IntoIterator<Item = &'q Q>,
+        load: L,
+    ) -> Result<Vec<Option<Arc<M>>>>
+    where
+        Q: IdLike<M::Id> + ?Sized + 'q,
+        L: FnOnce(Vec<M::Id>, FillContext<M>) -> Fut + Send + 'static,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
+        R: IntoIterator<Item = T>,
+        T: Loaded<M>,
+        E: LoadError,
+    {
+        let keys: Vec<IdKey> = ids.into_iter().map(IdLike::key).collect();
+        let found = self.look_many(&keys).await;
+        let looked = keys.into_iter().zip(found).collect();
+        self.obtain(looked, self.policy(), many(load), true).await
+    }
+
+    /// Loads the objects with these ids anew every so often, from now on until what is given is
+    /// dropped. A load that fails leaves what is there, and is counted.
+    ///
+    /// # Errors
+    /// `InvalidConfig` for a pause below a millisecond, or without an executor.
+    pub fn refresh_every<L, Fut, T, R, E>(
+        &self,
+        pause: Duration,
+        ids: impl IntoIterator<Item = M::Id>,
+        load: L,
+    ) -> Result<Refresher>
+    where
+        L: Fn(Vec<M::Id>, FillContext<M>) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
+        R: IntoIterator<Item = T>,
+        T: Loaded<M>,
+        E: LoadError,
+    {
+        if pause < Duration::from_millis(1) {
+            return Err(Error::invalid_config(
+                "a refresh pauses for at least a millisecond between two loads",
+            ));
+        }
         let runtime = self.runtime()?;
-        let follow = match self.join(&key)? {
-            Ok(lead) => {
-                let follow = lead.follow();
-                let led = Led {
-                    lead,
-                    seen,
-                    stale,
-                    guard: None,
-                };
-                self.spawn(&runtime, vec![led], &policy, bring);
-                follow
+        let (cache, sleeper) = (self.clone(), Arc::clone(&runtime));
+        let ids: Vec<M::Id> = ids.into_iter().collect();
+        let wanted = Arc::new(());
+        let still = Arc::downgrade(&wanted);
+        runtime.spawn(Box::pin(async move {
+            while still.strong_count() > 0 {
+                drop(cache.reload_many(&ids, load.clone()).await);
+                sleeper.sleep(pause).await;
             }
-            Err(follow) => follow,
-        };
-        self.served(follow, None, &policy, &*runtime).await
+        }));
+        Ok(Refresher { _wanted: wanted })
     }
 
     /// The object of a hit that needs nothing done, found without waiting.
@@ -368,22 +442,32 @@ impl<M: CacheModel> Cache<M> {
     }
 
     /// Leads the load of a key, or follows the one there is.
-    #[expect(
-        clippy::type_complexity,
-        reason = "said once, to be taken apart at once"
-    )]
-    fn join(
+    fn lead(
         &self,
+        leads: &mut Vec<Led<M>>,
         key: &IdKey,
-    ) -> Result<Result<Lead<IdKey, Landing, Threat>, Follow<Landing, Threat>>> {
-        match self.loads().entries.join(key, self.max_loads()) {
-            Joined::Lead(lead) => Ok(Ok(lead)),
+        seen: Option<u64>,
+        stale: Option<Arc<M>>,
+        fallback: Option<Arc<M>>,
+    ) -> Result<Answer<M>> {
+        let follow = match self.loads().entries.join(key, self.max_loads()) {
+            Joined::Full => return Err(self.too_many()),
             Joined::Follow(follow) => {
                 Counters::add(&self.counters().waiters, 1);
-                Ok(Err(follow))
+                follow
             }
-            Joined::Full => Err(self.too_many()),
-        }
+            Joined::Lead(lead) => {
+                let follow = lead.follow();
+                leads.push(Led {
+                    lead,
+                    seen,
+                    stale,
+                    guard: None,
+                });
+                follow
+            }
+        };
+        Ok(Answer::Waiting(follow, fallback))
     }
 
     pub(crate) fn too_many(&self) -> Error {
@@ -397,26 +481,29 @@ impl<M: CacheModel> Cache<M> {
         .with_model(self.schema().name())
     }
 
-    /// Answers for each key: from what was found, or by loading.
+    /// Answers for each key: from what was found, or by loading; `anew` whatever was found.
     async fn obtain(
         &self,
         looked: Vec<(IdKey, Option<Found>)>,
-        policy: Policy,
+        policy: &Policy,
         bring: Bring<M>,
+        anew: bool,
     ) -> Result<Vec<Option<Arc<M>>>> {
-        enum Answer<M> {
-            Ready(Option<Arc<M>>),
-            Waiting(Follow<Landing, Threat>, Option<Arc<M>>),
-        }
-        let policy = Arc::new(policy);
+        let policy = Arc::new(policy.clone());
         let mut verdicts = Vec::with_capacity(looked.len());
         for (key, found) in looked {
-            let verdict = self.verdict(&key, found, &policy).await;
-            self.count_read(match &verdict {
-                Verdict::Serve(object) => object.is_some(),
-                Verdict::Refresh(..) => true,
-                Verdict::Load(_) => false,
-            });
+            let verdict = if anew {
+                let seen = found.as_ref().map(|found| found.version);
+                Verdict::Reload(found.and_then(|found| decode(&found).ok()), seen)
+            } else {
+                self.verdict(&key, found, &policy).await
+            };
+            match &verdict {
+                Verdict::Serve(object) => self.count_read(object.is_some()),
+                Verdict::Refresh(..) => self.count_read(true),
+                Verdict::Load(_) => self.count_read(false),
+                Verdict::Reload(..) => {}
+            }
             verdicts.push((key, verdict));
         }
         let is_served = |(_, verdict): &(_, Verdict<M>)| matches!(verdict, Verdict::Serve(_));
@@ -424,7 +511,7 @@ impl<M: CacheModel> Cache<M> {
             let served = verdicts.into_iter().map(|(_, verdict)| match verdict {
                 Verdict::Serve(object) => object,
                 Verdict::Refresh(object, _) => Some(object),
-                Verdict::Load(stale) => stale,
+                Verdict::Load(stale) | Verdict::Reload(stale, _) => stale,
             });
             return Ok(served.collect());
         }
@@ -449,19 +536,8 @@ impl<M: CacheModel> Cache<M> {
                     }
                     Answer::Ready(Some(object))
                 }
-                Verdict::Load(stale) => match self.join(&key)? {
-                    Ok(lead) => {
-                        let follow = lead.follow();
-                        leads.push(Led {
-                            lead,
-                            seen: None,
-                            stale: stale.clone(),
-                            guard: None,
-                        });
-                        Answer::Waiting(follow, stale)
-                    }
-                    Err(follow) => Answer::Waiting(follow, stale),
-                },
+                Verdict::Load(stale) => self.lead(&mut leads, &key, None, stale.clone(), stale)?,
+                Verdict::Reload(old, seen) => self.lead(&mut leads, &key, seen, old, None)?,
             });
         }
         if !leads.is_empty() {

@@ -16,7 +16,7 @@ use crate::document::Document;
 use crate::error::Result;
 use crate::expr::Expr;
 use crate::id::IdKey;
-use crate::load::Loads;
+use crate::load::{Loads, Threat};
 pub use crate::model::Object;
 use crate::query::{Answer, Query};
 use crate::schema::Schema;
@@ -141,6 +141,25 @@ pub trait CacheStore: fmt::Debug + Send + Sync + 'static {
 
     /// Stops all background work and refuses what comes after. Idempotent.
     fn close(&self) -> BoxFuture<'_, Result<()>>;
+}
+
+impl dyn CacheStore {
+    /// Removes everything from all models that were made here; says how many objects. What is
+    /// being loaded meanwhile is answered and not stored.
+    ///
+    /// On a store that programs share, models that only others have made stay.
+    ///
+    /// # Errors
+    /// Those of the store; models before the one that failed are empty then.
+    pub async fn clear_all(&self) -> Result<u64> {
+        let mut removed = 0;
+        for model in self.models() {
+            let _under_way = model.loads().threaten(Threat::All).await;
+            let all = self.remove_where(&model, &Selection::All, Fate::Remove);
+            removed += all.await?;
+        }
+        Ok(removed)
+    }
 }
 
 macro_rules! forward {

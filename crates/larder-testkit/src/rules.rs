@@ -23,11 +23,13 @@ pub mod geo;
 pub mod input;
 pub mod kept;
 pub mod leases;
+pub mod lists;
 pub mod loads;
 pub mod marks;
 pub mod models;
 pub mod nulls;
 pub mod paging;
+pub mod policies;
 pub mod revisions;
 pub mod sort;
 pub mod tags;
@@ -435,6 +437,40 @@ macro_rules! __rules {
                 an_older_version_is_not_loaded_over_a_later_one(ConditionalPut),
                 what_is_gone_from_the_store_is_loaded_again,
                 loads_find_what_was_put,
+            }
+            policies {
+                what_is_loaded_ends_with_its_lifetime,
+                a_call_has_a_policy_of_its_own,
+                jitter_cuts_lifetimes_and_lengthens_none,
+                absence_ends_with_its_own_lifetime,
+                absence_is_not_remembered_where_it_is_not_wanted,
+                stale_is_served_while_it_is_revalidated,
+                revalidation_is_one_load,
+                a_write_overtakes_a_revalidation,
+                stale_is_served_on_an_error,
+                a_failed_load_is_not_tried_again_at_once,
+                expire_keeps_a_fallback_and_remove_does_not,
+                what_is_written_is_fallen_back_on,
+                eager_refresh_begins_at_its_part,
+                refresh_by_chance_weighs_what_a_load_costs,
+                a_soft_timeout_serves_stale_and_the_load_goes_on,
+                a_hard_timeout_ends_the_wait_and_not_the_load,
+                a_load_is_given_up_at_its_deadline,
+                idleness_ends_what_nobody_reads,
+                policies_that_make_no_sense_are_refused,
+            }
+            lists {
+                a_list_is_loaded_once(Query),
+                a_list_is_paged_like_any_other(Query),
+                what_is_left_out_is_said(Query),
+                whatever_is_removed_ends_what_is_known(Query),
+                a_wider_list_covers_a_narrower_one(Query),
+                a_write_overtakes_a_list(Query),
+                a_removal_overtakes_a_list(Query),
+                callers_of_one_list_share_one_load(Query),
+                rows_of_lists_have_what_their_loader_says(Query),
+                the_first_to_expire_ends_what_is_known(Query),
+                a_failed_list_fails_all_who_wait(Query),
             }
             forwarding {
                 a_store_and_its_wrappings_are_one_store,

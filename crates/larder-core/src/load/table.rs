@@ -62,13 +62,12 @@ pub(crate) struct Written<G> {
     _guard: G,
 }
 
+/// A write of some ids.
+pub(crate) type Disturbance = Written<Writing<IdKey, Landing, Threat>>;
+
 impl Loads {
     /// Begins a write of these ids; `removes` if it takes away what facts may rest on.
-    pub(crate) async fn write(
-        self: &Arc<Self>,
-        ids: Vec<IdKey>,
-        removes: bool,
-    ) -> Written<Writing<IdKey, Landing, Threat>> {
+    pub(crate) async fn write(self: &Arc<Self>, ids: Vec<IdKey>, removes: bool) -> Disturbance {
         self.disturb(removes);
         let mut guard = self.entries.write(ids);
         guard.ready().await;
