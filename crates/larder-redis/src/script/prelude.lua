@@ -127,8 +127,8 @@ local function is_kept(entry)
 end
 
 -- Reads an entry. `version` is there if a header of Larder's is; `row`, if an object that has not
--- expired by that; `kept`, if invalidations have left it; `there` is its version, if it is a fresh
--- object of the caller's version of the model.
+-- expired by that; `hit`, if it was invalidated; `kept`, if that and time have left it; `there` is
+-- its version, if it is a fresh object of the caller's version of the model.
 local function read(key)
   local entry = {}
   local header = redis.pcall('HGET', key, '_h')
@@ -146,7 +146,9 @@ local function read(key)
     local since = tonumber(stamp)
     local epoch = state().epoch
     local fate = fate_of(tags, since)
-    if fate == 'gone' or (not entry.object and not (epoch and epoch <= since)) then
+    if not entry.object and not (epoch and epoch <= since) then fate = 'gone' end
+    entry.hit = fate ~= nil
+    if fate == 'gone' then
       entry.kept = false
     elseif fate and (expires == '-' or fate < tonumber(expires)) then
       entry.expires = text(fate)
