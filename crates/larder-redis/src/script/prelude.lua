@@ -71,6 +71,12 @@ local function is_watched()
   return watch and watch > time()
 end
 
+-- How many keys the server has evicted; nothing if the user may not ask.
+local function evicted()
+  local info = redis.pcall('INFO', 'stats')
+  return type(info) == 'string' and string.match(info, 'evicted_keys:(%d+)') or nil
+end
+
 -- Notes for those who watch that a key was written or removed.
 local function wrote(key)
   if not is_watched() then return end
