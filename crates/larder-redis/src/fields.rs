@@ -332,9 +332,9 @@ pub(crate) type Fields = Vec<(String, Vec<u8>)>;
 
 /// All that is indexed of a document, as fields of a hash.
 pub(crate) fn write(schema: &Schema, document: &Document, id: &IdKey) -> Fields {
-    let rank = rank(id);
-    let id = ordered_id(id);
     let mut fields: Fields = Vec::with_capacity(2 * schema.fields().len() + 2);
+    fields.extend(write_id(id));
+    let id = ordered_id(id);
     let mut nil = Vec::new();
     for (i, (spec, data)) in schema.fields().iter().zip(document.fields()).enumerate() {
         let mut put = |name: char, value: Vec<u8>| fields.push((format!("{name}{i}"), value));
@@ -403,9 +403,15 @@ pub(crate) fn write(schema: &Schema, document: &Document, id: &IdKey) -> Fields 
     if !nil.is_empty() {
         fields.push((NIL.to_owned(), nil));
     }
-    fields.push((ID.to_owned(), id.into_bytes()));
-    fields.push((RANK.to_owned(), rank.into_bytes()));
     fields
+}
+
+/// What of an id is indexed, of objects and of absences.
+pub(crate) fn write_id(id: &IdKey) -> Fields {
+    vec![
+        (ID.to_owned(), ordered_id(id).into_bytes()),
+        (RANK.to_owned(), rank(id).into_bytes()),
+    ]
 }
 
 /// The rank of an id as a number of the index.

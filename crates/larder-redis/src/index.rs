@@ -14,7 +14,7 @@ use redis::{Cmd, Value, cmd};
 
 use crate::error;
 use crate::fields::{Exact, exact};
-use crate::layout::{END, EXPIRY, FINGERPRINT, ID, Layout, NIL, RANK, TAGS};
+use crate::layout::{ABSENT, END, EXPIRY, FINGERPRINT, ID, Layout, NIL, RANK, STAMP, TAGS};
 use crate::link::{Session, random};
 use crate::reply::{self, unexpected};
 
@@ -49,6 +49,8 @@ fn attributes(schema: &Schema) -> Vec<Attribute> {
         (NIL.to_owned(), TAG),
         (EXPIRY.to_owned(), NUMERIC),
         (END.to_owned(), NUMERIC),
+        (ABSENT.to_owned(), NUMERIC),
+        (STAMP.to_owned(), NUMERIC),
         (TAGS.to_owned(), TAG),
         (ID.to_owned(), SORTED),
         // In every hash, too: one without any field that is searched would not be in the index.

@@ -37,6 +37,10 @@ pub(crate) const ID: &str = "_id";
 pub(crate) const TAGS: &str = "_t";
 /// The field that holds the moment until which what has expired is kept, if it is.
 pub(crate) const END: &str = "_end";
+/// The field of an absence that holds the moment until which it is kept.
+pub(crate) const ABSENT: &str = "_abs";
+/// The field of an absence that holds its stamp.
+pub(crate) const STAMP: &str = "_at";
 
 /// The hash tag that all keys of a namespace begin with.
 pub(crate) fn tag(namespace: &str) -> String {

@@ -31,15 +31,12 @@ pub(crate) struct Moment {
     number: String,
     /// The run of the server.
     run: String,
-    /// How many entries the server had evicted; `None` if it does not say.
-    evicted: Option<u64>,
-    /// When the first of the objects expires that were there; `Err` if not all were known.
-    first_end: std::result::Result<Option<Timestamp>, Unknown>,
+    /// How many keys the server had evicted; `None` if nothing is certain, since it does not say,
+    /// or since its index lacked rows.
+    evicted: Option<String>,
+    /// When the first of the objects expires that were there; `None` if none does.
+    first_end: Option<Timestamp>,
 }
-
-/// Not all rows were in the index.
-#[derive(Clone, Copy, Debug)]
-struct Unknown;
 
 impl Moment {
     /// What a mark of this model remembers.
@@ -67,13 +64,11 @@ impl Shared {
         let mut made_anew = false;
         loop {
             let (session, progress, index) = self.begin(slot, "mark").await?;
-            // Before the moment: what is evicted between the two ends the mark.
-            let evicted = self.evicted(&session).await?;
             let search = self.search(&session, slot, &index, Sought::Ending);
             let script = &self.scripts.mark;
             let mut call = self.call(&session, script, slot, &[], search.now);
             call.arg(WATCH.as_micros() as u64);
-            let number = self.script(&session, script, call).await?;
+            let answer = self.script(&session, script, call).await?;
             // Behind the moment: what is written between the two is watched.
             let first_end = match search.first_end(expr).await {
                 Ok(end) => end,
@@ -84,18 +79,19 @@ impl Shared {
             };
             let is_whole =
                 progress == Progress::Complete && matches!(self.home(&session).await?, Home::Here);
+            let Value::Array(parts) = answer else {
+                return Err(unexpected("a mark"));
+            };
+            let word = |place: usize| {
+                let word = parts.get(place).and_then(reply::bytes)?;
+                std::str::from_utf8(word).ok().map(str::to_owned)
+            };
             return Ok(Mark::new(Moment {
                 state: slot.layout.state.clone(),
-                number: reply::bytes(&number)
-                    .map(|number| String::from_utf8_lossy(number).into_owned())
-                    .ok_or_else(|| unexpected("a mark"))?,
+                number: word(0).ok_or_else(|| unexpected("a mark"))?,
                 run: run_of(&session).to_owned(),
-                evicted,
-                first_end: if is_whole {
-                    Ok(first_end)
-                } else {
-                    Err(Unknown)
-                },
+                evicted: word(1).filter(|_| is_whole),
+                first_end,
             }));
         }
     }
@@ -103,31 +99,22 @@ impl Shared {
     pub(crate) async fn still(&self, slot: &Slot, mark: &Mark) -> Result<bool> {
         let moment = Moment::of(mark, slot)?;
         let session = self.session().await?;
-        let (Ok(first_end), false) = (moment.first_end, moment.run.is_empty()) else {
+        let Some(evicted) = &moment.evicted else {
             return Ok(false);
         };
-        if moment.evicted.is_none() || moment.number_on(&session) == NONE {
+        if moment.run.is_empty() || moment.number_on(&session) == NONE {
             return Ok(false);
         }
         let script = &self.scripts.still;
         let mut call = self.call(&session, script, slot, &[], self.now());
-        call.arg(WATCH.as_micros() as u64).arg(&moment.number);
-        match first_end {
+        call.arg(WATCH.as_micros() as u64)
+            .arg(&moment.number)
+            .arg(evicted);
+        match moment.first_end {
             Some(end) => call.arg(end.as_millis()),
             None => call.arg(NONE),
         };
         let holds = self.script(&session, script, call).await?;
-        Ok(matches!(holds, Value::Int(1)) && self.evicted(&session).await? == moment.evicted)
-    }
-
-    /// How many entries the server has evicted in this run; `None` if it does not say.
-    async fn evicted(&self, session: &Session) -> Result<Option<u64>> {
-        let mut pipe = redis::pipe();
-        pipe.cmd("INFO").arg("stats");
-        let answer = session.run(self.config.timeout, &pipe).await?.pop();
-        let answer = answer.unwrap_or_default();
-        let text = reply::bytes(&answer).and_then(|text| std::str::from_utf8(text).ok());
-        let mut lines = text.unwrap_or_default().lines();
-        Ok(lines.find_map(|line| line.strip_prefix("evicted_keys:")?.trim().parse().ok()))
+        Ok(matches!(holds, Value::Int(1)))
     }
 }

@@ -18,7 +18,7 @@ use larder_core::text::MAX_TOKEN_UNITS;
 use larder_core::{GeoPoint, IdKey, Schema, Timestamp, Value};
 
 use crate::fields::{self, END as END_OF_TOKEN, Exact, number};
-use crate::layout::{END, EXPIRY, NIL, RANK, TAGS};
+use crate::layout::{ABSENT, END, EXPIRY, NIL, RANK, STAMP, TAGS};
 
 /// The most stars of a pattern that the server is given: it tries the ways to spread them.
 const MAX_STARS: usize = 4;
@@ -55,8 +55,10 @@ pub(crate) enum Rows {
     Ending(Timestamp),
     /// Those that are kept behind their expiry at this moment.
     Stale(Timestamp),
-    /// All that there are.
+    /// All that are there. Absences are none.
     Kept,
+    /// Absences that are kept at this moment and were not invalidated since that stamp.
+    Absent(Timestamp, u64),
 }
 
 impl Rows {
@@ -69,7 +71,11 @@ impl Rows {
                 let now = now.as_millis();
                 format!("(@{EXPIRY}:[-inf {now}]) (@{END}:[({now} +inf])")
             }
-            Self::Kept => format!("(@{RANK}:[-inf +inf])"),
+            Self::Kept => format!("-(@{ABSENT}:[-inf +inf])"),
+            Self::Absent(now, epoch) => {
+                let now = now.as_millis();
+                format!("(@{ABSENT}:[({now} +inf]) (@{STAMP}:[{epoch} +inf])")
+            }
         }
     }
 }

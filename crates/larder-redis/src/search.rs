@@ -75,6 +75,8 @@ pub(crate) enum Sought<'a> {
     Stale,
     /// All that are there.
     Kept,
+    /// Absences that were stored since this epoch of the model began.
+    Absent(u64),
     /// Those with one of these tags, whatever the filter says.
     Tagged(&'a Tags),
 }
@@ -143,6 +145,7 @@ impl Search<'_> {
             Sought::Ending => Rows::Ending(self.now),
             Sought::Stale => Rows::Stale(self.now),
             Sought::Kept => Rows::Kept,
+            Sought::Absent(epoch) => Rows::Absent(self.now, epoch),
             Sought::Tagged(tags) => return Some(compile_tags(tags, from)),
         };
         compile(&self.slot.schema, expr, rows, patterns, from)
@@ -152,7 +155,7 @@ impl Search<'_> {
     fn want(&self) -> Want {
         match self.sought {
             Sought::Fresh | Sought::Ending => Want::Fresh,
-            Sought::Stale | Sought::Kept | Sought::Tagged(_) => Want::Kept,
+            Sought::Stale | Sought::Kept | Sought::Absent(_) | Sought::Tagged(_) => Want::Kept,
         }
     }
 

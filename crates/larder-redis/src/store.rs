@@ -173,6 +173,7 @@ impl RedisBuilder {
         capability.aggregate = query;
         capability.conditional_put = true;
         capability.shared = true;
+        capability.leases = true;
         Ok(RedisStore {
             shared: Arc::new(Shared {
                 config,
@@ -595,14 +596,16 @@ impl Shared {
                 }
                 None => call.arg("").arg(""),
             };
-            if let Some((_, document)) = body {
-                let tags = put.tags.as_ref().map_or(&[][..], Tags::as_slice);
-                if !tags.is_empty() {
-                    call.arg(TAGS).arg(fields::write_tags(tags));
-                }
-                for (name, value) in fields::write(&slot.schema, document, &put.id) {
-                    call.arg(name).arg(value);
-                }
+            let tags = put.tags.as_ref().map_or(&[][..], Tags::as_slice);
+            if !tags.is_empty() {
+                call.arg(TAGS).arg(fields::write_tags(tags));
+            }
+            let fields = match body {
+                Some((_, document)) => fields::write(&slot.schema, document, &put.id),
+                None => fields::write_id(&put.id),
+            };
+            for (name, value) in fields {
+                call.arg(name).arg(value);
             }
             calls.push(call);
         }
@@ -748,6 +751,14 @@ impl Shared {
             .hits(slot, "stats", &query, Sought::Stale, Fetch::Ids)
             .await?;
         stats.stale = stale.total.unwrap_or_default();
+        let epoch = cmd("HGET").arg(&slot.layout.state).arg("epoch").clone();
+        let epoch = session.one(self.config.timeout, &epoch).await?;
+        if let Some(epoch) = reply::whole(&epoch) {
+            let (absent, _) = self
+                .hits(slot, "stats", &query, Sought::Absent(epoch), Fetch::Ids)
+                .await?;
+            stats.absent = absent.total.unwrap_or_default();
+        }
         if let Some(info) = index::info(&session, self.config.timeout, &slot.layout.index).await? {
             let number = |name| reply::get(&info, name).and_then(reply::float);
             let megabytes = number("total_index_memory_sz_mb").unwrap_or(0.0);

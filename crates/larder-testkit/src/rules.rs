@@ -182,7 +182,7 @@ macro_rules! __rules {
             }
             tags {
                 removal_by_tag_takes_all_that_have_one,
-                removal_by_tag_counts_the_fresh_objects,
+                removal_by_tag_counts_the_fresh_objects(Query),
                 expiry_by_tag_leaves_fallbacks,
                 what_expired_by_one_tag_is_removed_by_another,
                 what_is_put_after_a_removal_by_its_tag_stays,

@@ -11,7 +11,7 @@ for place = 4, #KEYS do
   if ARGV[6] == 'version' then
     is_meant = entry.fingerprint == fingerprint and entry.version == ARGV[place + 3]
   elseif ARGV[6] == 'tags' then
-    is_meant = entry.version and (not entry.kept or is_over(entry.expires))
+    is_meant = entry.hit
     was_there = entry.row and entry.fingerprint == fingerprint
   end
   if is_meant then

@@ -1,4 +1,5 @@
--- Begins to watch, or goes on. Answers the moment. ARGV: for how many microseconds.
+-- Begins to watch, or goes on. Answers the moment and how many keys the server has evicted. ARGV:
+-- for how many microseconds to watch.
 local state, till = state(), time() + tonumber(ARGV[5])
 local is_over = state.earliest and state.earliest <= now
 if not is_watched() or not state.since or is_over then
@@ -14,4 +15,4 @@ if not redis.call('ZSCORE', WRITTEN, '!') then
 end
 redis.call('PEXPIREAT', WRITTEN, text(state.watch / 1000))
 redis.call('ZADD', TAGS, 'NX', since, '!')
-return since
+return {since, evicted()}

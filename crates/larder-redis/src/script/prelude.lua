@@ -71,6 +71,12 @@ local function is_watched()
   return watch and watch > time()
 end
 
+-- How many keys the server has evicted; nothing if the user may not ask.
+local function evicted()
+  local info = redis.pcall('INFO', 'stats')
+  return type(info) == 'string' and string.match(info, 'evicted_keys:(%d+)') or nil
+end
+
 -- Notes for those who watch that a key was written or removed.
 local function wrote(key)
   if not is_watched() then return end
@@ -127,8 +133,8 @@ local function is_kept(entry)
 end
 
 -- Reads an entry. `version` is there if a header of Larder's is; `row`, if an object that has not
--- expired by that; `kept`, if invalidations have left it; `there` is its version, if it is a fresh
--- object of the caller's version of the model.
+-- expired by that; `hit`, if it was invalidated; `kept`, if that and time have left it; `there` is
+-- its version, if it is a fresh object of the caller's version of the model.
 local function read(key)
   local entry = {}
   local header = redis.pcall('HGET', key, '_h')
@@ -146,7 +152,9 @@ local function read(key)
     local since = tonumber(stamp)
     local epoch = state().epoch
     local fate = fate_of(tags, since)
-    if fate == 'gone' or (not entry.object and not (epoch and epoch <= since)) then
+    if not entry.object and not (epoch and epoch <= since) then fate = 'gone' end
+    entry.hit = fate ~= nil
+    if fate == 'gone' then
       entry.kept = false
     elseif fate and (expires == '-' or fate < tonumber(expires)) then
       entry.expires = text(fate)

@@ -71,13 +71,24 @@ end
 local is_row = codec ~= '-' and not is_over(entry.expires)
 if is_kept(entry) then
   -- All in one: the server takes an entry into its index once for each HSET.
-  local fields = {'_h', header_of(entry)}
+  local fields = {'_h', header_of(entry), '_p', fingerprint}
   if codec ~= '-' then
-    fields = {'_h', fields[2], '_b', body, '_p', fingerprint}
-    if indexed_tags then fields[7], fields[8] = '_t', indexed_tags end
+    fields[5], fields[6] = '_b', body
     add_ends(fields, entry)
-    for place = 15, #ARGV do fields[#fields + 1] = ARGV[place] end
+  else
+    -- An absence is in the index to be counted and invalidated. To every question for what is
+    -- fresh it has expired long ago.
+    local absence = {
+      '_exp', '-9223372036854775808', '_abs', text(last_of(entry) or 9223372036854775807),
+      '_at', entry.stamp,
+    }
+    for _, word in ipairs(absence) do fields[#fields + 1] = word end
   end
+  if indexed_tags then
+    fields[#fields + 1] = '_t'
+    fields[#fields + 1] = indexed_tags
+  end
+  for place = 15, #ARGV do fields[#fields + 1] = ARGV[place] end
   redis.call('HSET', KEY, unpack(fields))
   if entry.expires ~= '-' then reclaim(KEY, last_of(entry)) end
 end

@@ -1,5 +1,6 @@
 -- Whether no object has left since a moment. ARGV: for how many microseconds to watch on; the
--- moment; when the first object expires that was there then (`-` for never).
+-- moment; how many keys had been evicted then; when the first object expires that was there then
+-- (`-` for never).
 local since, state = tonumber(ARGV[6]), state()
 local function is_ahead(at)
   -- The server drops what has expired by its own clock.
@@ -10,7 +11,8 @@ local holds = is_watched()
   and state.epoch and state.epoch <= since
   and not (state.departed and state.departed > since)
   and is_ahead(state.earliest)
-  and is_ahead(tonumber(ARGV[7]))
+  and is_ahead(tonumber(ARGV[8]))
+  and evicted() == ARGV[7]
 if not holds then return 0 end
 if state.watch - time() < tonumber(ARGV[5]) / 2 then
   set('watch', time() + tonumber(ARGV[5]))
