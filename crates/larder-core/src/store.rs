@@ -126,11 +126,11 @@ pub trait CacheStore: fmt::Debug + Send + Sync + 'static {
     /// Begins to watch whether objects that `expr` matches leave the model.
     fn mark<'a>(&'a self, model: &'a Model, expr: &'a Expr) -> BoxFuture<'a, Result<Mark>>;
 
-    /// Whether since the mark no object that its expression matches has expired, been evicted, or
-    /// been lost with the server that had it, and nothing at all of the model has been removed:
-    /// what the source of that holds now, nobody knows, whether it was there or not. An object
-    /// that another one took the place of has not left. `true` is certain; `false` may be said to
-    /// be on the safe side.
+    /// Whether since the mark no object that its expression matches has left the model: removed,
+    /// expired, evicted, or lost with the server that had it. An object that another one took the
+    /// place of has not left. Where there are [`leases`](Self::leases), also whether no program
+    /// has removed anything at all, there or not: what the source of that holds now, nobody knows.
+    /// `true` is certain; `false` may be said to be on the safe side.
     fn still<'a>(&'a self, model: &'a Model, mark: &'a Mark) -> BoxFuture<'a, Result<bool>>;
 
     /// What programs that share the store agree by on who loads; `None` of a store that is this

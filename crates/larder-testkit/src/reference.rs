@@ -49,6 +49,8 @@ struct Entries {
     /// When each id was last written or removed; under `None`, when all were.
     touched: BTreeMap<Option<IdKey>, u64>,
     watches: Vec<Weak<Watch>>,
+    /// Whether other programs see this.
+    shared: bool,
     /// What was removed otherwise than by id, and when.
     removed: Vec<(u64, Selection)>,
 }
@@ -252,8 +254,12 @@ impl Entries {
         Ok(PutOutcome::Stored(version))
     }
 
-    /// Ends all watches: nobody knows what the source holds of what is removed.
+    /// Where others have watches of what is removed here, ends them: nobody knows what the source
+    /// of that holds now.
     fn removed(&mut self) {
+        if !self.shared {
+            return;
+        }
         for watch in self.watches.drain(..).filter_map(|watch| watch.upgrade()) {
             watch.over.store(true, Ordering::Relaxed);
         }
@@ -265,6 +271,9 @@ impl Entries {
             return false;
         };
         let fresh = entry.row(now).is_some();
+        if let Some(document) = entry.document.as_ref().filter(|_| fresh) {
+            self.left(document);
+        }
         if fate == Fate::Expire && entry.document.is_some() {
             entry.left = true;
             if fresh {
@@ -487,7 +496,11 @@ impl CacheStore for ReferenceStore {
                 .iter()
                 .position(|(known, _)| known.name() == schema.name());
             let number = known.unwrap_or_else(|| {
-                models.push((Arc::clone(schema), Entries::default()));
+                let entries = Entries {
+                    shared: self.capability.leases,
+                    ..Entries::default()
+                };
+                models.push((Arc::clone(schema), entries));
                 models.len() - 1
             });
             let known = &models[number].0;

@@ -15,7 +15,7 @@ use crate::flight::{Flights, Threatening, Writing};
 use crate::id::IdKey;
 use crate::list::ListLanding;
 use crate::model::Object;
-use crate::store::Tags;
+use crate::store::{Tags, Token};
 
 /// How many failed loads are remembered, of all keys, so as not to be tried again at once.
 const FAILURES: usize = 10_000;
@@ -53,6 +53,9 @@ pub(crate) struct Loads {
     pub(crate) facts: Facts,
     /// When what failed may be tried again.
     failures: Mutex<HashMap<IdKey, Timestamp>>,
+    /// The leases that flights of this process hold. One that was detached may hold one still,
+    /// which the next of its key need not wait for.
+    held: Mutex<HashMap<IdKey, Token>>,
 }
 
 /// A write or a removal under way, as the loads see it.
@@ -101,6 +104,22 @@ impl Loads {
         }
         if self.lists.live() > 0 {
             drop(self.lists.threaten(()));
+        }
+    }
+
+    pub(super) fn hold(&self, id: &IdKey, lease: Token) {
+        self.held.lock().insert(id.clone(), lease);
+    }
+
+    pub(super) fn held(&self, id: &IdKey) -> Option<Token> {
+        self.held.lock().get(id).copied()
+    }
+
+    /// Forgets a lease that was stored with or given back.
+    pub(super) fn let_go(&self, id: &IdKey, lease: Token) {
+        let mut held = self.held.lock();
+        if held.get(id) == Some(&lease) {
+            held.remove(id);
         }
     }
 

@@ -141,6 +141,11 @@ impl<M: CacheModel> Cache<M> {
         };
         let mut ready = Vec::with_capacity(leads.len());
         let mut open = leads;
+        let detached = open.iter().filter_map(|led| {
+            let key = led.lead.key();
+            self.loads().held(key).map(|lease| (key.clone(), lease))
+        });
+        self.release(detached.collect()).await;
         let began = Instant::now();
         let mut pause = FIRST_LOOK;
         loop {
@@ -167,6 +172,7 @@ impl<M: CacheModel> Cache<M> {
                 match begin {
                     Begin::Hit(found) => ready.extend(self.land_fresh(led, Some(found)).await),
                     Begin::Granted => {
+                        self.loads().hold(led.lead.key(), request.token);
                         led.guard = Some(request.token);
                         ready.push(led);
                     }
@@ -224,7 +230,11 @@ impl<M: CacheModel> Cache<M> {
         self.release(held).await;
     }
 
+    /// Gives leases back.
     async fn release(&self, held: Vec<(IdKey, Token)>) {
+        for (id, lease) in &held {
+            self.loads().let_go(id, *lease);
+        }
         if let Some(leases) = self.store().leases().filter(|_| !held.is_empty())
             && leases.release_many(self.model(), &held).await.is_err()
         {
@@ -301,6 +311,9 @@ impl<M: CacheModel> Cache<M> {
             Ok(outcomes) => {
                 for ((led, object, leave), outcome) in storing.into_iter().zip(outcomes) {
                     drop(leave);
+                    if let Some(lease) = led.guard {
+                        self.loads().let_go(led.lead.key(), lease);
+                    }
                     let object = self.outcome(led.lead.key(), object, outcome).await;
                     led.lead.land(Ok(object.map(|object| object as _)));
                 }
