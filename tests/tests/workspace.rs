@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::process::Command;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package};
 use larder::redis::RedisBuilder;
-use larder::{CacheStore, Capability, EmbeddedStore, SystemClock};
+use larder::{CacheStore, CachedFn, Capability, EmbeddedStore, Store, SystemClock};
 use larder_testkit::ReferenceStore;
 use larder_testkit::server::{Kind, offline, shared};
+use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 /// The crates that others are made of: the vocabulary, and the macros that write it.
@@ -637,4 +638,64 @@ async fn the_readme_says_what_the_stores_can_do() {
         assert_eq!(said, Some(table_of(&capability)), "{column}");
     }
     assert!(table.is_empty(), "nobody checks {:?}", table.keys());
+}
+
+/// What stands in backticks in one column of the tables of a document.
+fn column(document: &str, number: usize) -> BTreeSet<String> {
+    let text = fs::read_to_string(ROOT.join(document)).unwrap();
+    let rows = text.lines().filter(|line| line.starts_with('|'));
+    let cells = rows.filter_map(|row| row.trim_matches('|').split(" |").nth(number));
+    let names = cells.filter_map(|cell| cell.trim().strip_prefix('`')?.strip_suffix('`'));
+    names.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_table_of_policies_is_the_group_of_their_rules() {
+    let rules = fs::read_to_string(ROOT.join("crates/larder-testkit/src/rules.rs")).unwrap();
+    let group = rules.split("policies {").nth(1).unwrap();
+    let group = group.split('}').next().unwrap();
+    let rules = group
+        .split(',')
+        .map(str::trim)
+        .filter(|rule| !rule.is_empty());
+    let rules = rules.map(|rule| rule.split('(').next().unwrap().to_owned());
+    assert_eq!(column("docs/POLICIES.md", 2), rules.collect());
+}
+
+#[test]
+fn the_series_in_the_documents_are_those_recorded() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    metrics::with_local_recorder(&recorder, || {
+        runtime.block_on(async {
+            let store = ReferenceStore::new(SystemClock);
+            let words: CachedFn<u64, u64> =
+                CachedFn::builder(Arc::new(store) as Store, "counted", |number| async move {
+                    Ok::<_, std::io::Error>(number)
+                })
+                .build()
+                .await
+                .unwrap();
+            assert_eq!(*words.call(7).await.unwrap(), 7);
+            words.stats().await.unwrap();
+        });
+    });
+    let mut recorded = BTreeSet::new();
+    for (key, _, _, value) in snapshotter.snapshot().into_vec() {
+        let key = key.key();
+        for label in key.labels() {
+            assert!(
+                ["model", "store", "reason", "result"].contains(&label.key()),
+                "{key}"
+            );
+            assert_ne!(label.value(), "7", "{key}");
+        }
+        let loads = key.name() == "larder_loads_total";
+        assert!(!loads || value == DebugValue::Counter(1), "{value:?}");
+        recorded.insert(key.name().to_owned());
+    }
+    assert_eq!(column("docs/OBSERVABILITY.md", 0), recorded);
 }

@@ -174,8 +174,10 @@ impl<M: CacheModel> CacheBuilder<M> {
             .with_model(schema.name()));
         }
         let model = self.store.ensure_model(&schema).await?;
+        let counters = Counters::new(schema.name(), self.store.capability().name);
         Ok(Cache {
             inner: Arc::new(Inner {
+                counters,
                 store: self.store,
                 model,
                 lifetime,
@@ -183,7 +185,6 @@ impl<M: CacheModel> CacheBuilder<M> {
                 runtime: self.runtime,
                 max_loads: self.max_loads,
                 tombstone_ttl: self.tombstone_ttl,
-                counters: Counters::default(),
                 last_undecodable: Mutex::new(None),
                 marker: std::marker::PhantomData,
             }),
@@ -705,14 +706,16 @@ impl<M: CacheModel> Cache<M> {
     pub async fn stats(&self) -> Result<Stats> {
         let store = self.inner.store.stats(&self.inner.model).await?;
         let counters = &self.inner.counters;
-        Ok(Stats {
-            hits: Counters::get(&counters.hits),
-            misses: Counters::get(&counters.misses),
-            undecodable: Counters::get(&counters.undecodable),
+        let stats = Stats {
+            hits: counters.hits.get(),
+            misses: counters.misses.get(),
+            undecodable: counters.undecodable.get(),
             last_undecodable: self.inner.last_undecodable.lock().clone(),
             loads: counters.loads(self.loads().entries.live() + self.loads().lists.live()),
             store,
-        })
+        };
+        counters.tell(&stats);
+        Ok(stats)
     }
 
     /// The model's schema.
@@ -732,14 +735,12 @@ impl<M: CacheModel> Cache<M> {
 
     pub(crate) fn count_read(&self, hit: bool) {
         let counters = &self.inner.counters;
-        Counters::add(
-            if hit {
-                &counters.hits
-            } else {
-                &counters.misses
-            },
-            1,
-        );
+        if hit {
+            &counters.hits
+        } else {
+            &counters.misses
+        }
+        .add(1);
     }
 
     pub(crate) fn counters(&self) -> &Counters {
@@ -845,7 +846,7 @@ impl<M: CacheModel> Cache<M> {
         match decode(&found) {
             Ok(object) => Ok(Some((object, found))),
             Err(error) if error.kind() == ErrorKind::Decode => {
-                Counters::add(&self.inner.counters.undecodable, 1);
+                self.inner.counters.undecodable.add(1);
                 let reason = error.with_model(self.schema().name()).to_string();
                 *self.inner.last_undecodable.lock() = Some(reason.into());
                 let mut removal = Removal::new(key.clone());

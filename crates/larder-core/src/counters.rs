@@ -1,7 +1,12 @@
-//! What a cache counts of itself: `stats()` reads it.
+//! What a cache counts of itself: `stats()` reads it, and the feature `metrics` records it.
+
+#[cfg(feature = "metrics")]
+mod series;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+
+use crate::cache::Stats;
 
 /// Why something stale was served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,61 +38,153 @@ pub(crate) enum Rejection {
     StoreFailed,
 }
 
+impl Staleness {
+    const ALL: [(Self, &str); 4] = [
+        (Self::Revalidated, "revalidated"),
+        (Self::Failed, "failed"),
+        (Self::TimedOut, "timed_out"),
+        (Self::Throttled, "throttled"),
+    ];
+}
+
+impl Rejection {
+    const ALL: [(Self, &str); 6] = [
+        (Self::Written, "written"),
+        (Self::Invalidated, "invalidated"),
+        (Self::Outrun, "outrun"),
+        (Self::Older, "older"),
+        (Self::Unleased, "unleased"),
+        (Self::StoreFailed, "store_failed"),
+    ];
+}
+
+/// One number that only grows: counted here for `stats()`, and for whoever records metrics.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    here: AtomicU64,
+    #[cfg(feature = "metrics")]
+    recorded: series::Counter,
+}
+
+impl Tally {
+    pub(crate) fn add(&self, count: u64) {
+        self.here.fetch_add(count, Ordering::Relaxed);
+        #[cfg(feature = "metrics")]
+        self.recorded.increment(count);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.here.load(Ordering::Relaxed)
+    }
+}
+
 /// The counters of one cache and its clones.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Counters {
-    pub(crate) hits: AtomicU64,
-    pub(crate) misses: AtomicU64,
-    pub(crate) undecodable: AtomicU64,
-    pub(crate) waiters: AtomicU64,
-    pub(crate) lease_waits: AtomicU64,
-    pub(crate) timeouts: AtomicU64,
-    pub(crate) store_failures: AtomicU64,
-    pub(crate) lists_covered: AtomicU64,
-    loads: AtomicU64,
-    failures: AtomicU64,
+    pub(crate) hits: Tally,
+    pub(crate) misses: Tally,
+    pub(crate) undecodable: Tally,
+    pub(crate) waiters: Tally,
+    pub(crate) lease_waits: Tally,
+    pub(crate) timeouts: Tally,
+    pub(crate) store_failures: Tally,
+    pub(crate) lists_covered: Tally,
+    loads: Tally,
+    failures: Tally,
     micros: AtomicU64,
-    stale: [AtomicU64; 4],
-    rejected: [AtomicU64; 6],
+    stale: [Tally; 4],
+    rejected: [Tally; 6],
+    #[cfg(feature = "metrics")]
+    seconds: series::Histogram,
+    #[cfg(feature = "metrics")]
+    labels: series::Labels,
 }
 
 impl Counters {
-    pub(crate) fn add(counter: &AtomicU64, count: u64) {
-        counter.fetch_add(count, Ordering::Relaxed);
-    }
-
-    pub(crate) fn get(counter: &AtomicU64) -> u64 {
-        counter.load(Ordering::Relaxed)
+    /// The counters of a cache of `model` in `store`, all at zero.
+    pub(crate) fn new(model: &str, store: &'static str) -> Self {
+        #[cfg(feature = "metrics")]
+        let labels = series::Labels::new(model, store);
+        #[cfg(not(feature = "metrics"))]
+        let _ = (model, store);
+        let tally = |name: &'static str, label: Option<(&'static str, &'static str)>| {
+            #[cfg(not(feature = "metrics"))]
+            let _ = (name, label);
+            Tally {
+                here: AtomicU64::new(0),
+                #[cfg(feature = "metrics")]
+                recorded: labels.counter(name, label),
+            }
+        };
+        let by_reason = |name, (_, reason)| tally(name, Some(("reason", reason)));
+        let stale = |why| by_reason("larder_stale_served_total", why);
+        let rejected = |why| by_reason("larder_fills_rejected_total", why);
+        Self {
+            hits: tally("larder_reads_total", Some(("result", "hit"))),
+            misses: tally("larder_reads_total", Some(("result", "miss"))),
+            undecodable: tally("larder_undecodable_total", None),
+            waiters: tally("larder_load_waiters_total", None),
+            lease_waits: tally("larder_lease_waits_total", None),
+            timeouts: tally("larder_load_timeouts_total", None),
+            store_failures: tally("larder_store_failures_total", None),
+            lists_covered: tally("larder_lists_covered_total", None),
+            loads: tally("larder_loads_total", None),
+            failures: tally("larder_load_failures_total", None),
+            micros: AtomicU64::new(0),
+            stale: Staleness::ALL.map(|(why, name)| stale((why as usize, name))),
+            rejected: Rejection::ALL.map(|(why, name)| rejected((why as usize, name))),
+            #[cfg(feature = "metrics")]
+            seconds: labels.histogram("larder_load_seconds"),
+            #[cfg(feature = "metrics")]
+            labels,
+        }
     }
 
     pub(crate) fn stale(&self, why: Staleness) {
-        Self::add(&self.stale[why as usize], 1);
+        self.stale[why as usize].add(1);
+        #[cfg(feature = "tracing")]
+        tracing::debug!(reason = Staleness::ALL[why as usize].1, "served stale");
     }
 
     pub(crate) fn rejected(&self, why: Rejection) {
-        Self::add(&self.rejected[why as usize], 1);
+        self.rejected[why as usize].add(1);
+        #[cfg(feature = "tracing")]
+        tracing::debug!(
+            reason = Rejection::ALL[why as usize].1,
+            "a fill was rejected"
+        );
     }
 
     pub(crate) fn loaded(&self, time: Duration, well: bool) {
-        Self::add(&self.loads, 1);
-        Self::add(&self.failures, u64::from(!well));
+        self.loads.add(1);
+        self.failures.add(u64::from(!well));
         let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
-        Self::add(&self.micros, micros);
+        self.micros.fetch_add(micros, Ordering::Relaxed);
+        #[cfg(feature = "metrics")]
+        self.seconds.record(time);
+    }
+
+    /// What there is to tell besides what is counted here.
+    pub(crate) fn tell(&self, stats: &Stats) {
+        #[cfg(feature = "metrics")]
+        self.labels.tell(stats);
+        #[cfg(not(feature = "metrics"))]
+        let _ = stats;
     }
 
     pub(crate) fn loads(&self, in_flight: usize) -> LoadStats {
-        let stale = |why: Staleness| Self::get(&self.stale[why as usize]);
-        let rejected = |why: Rejection| Self::get(&self.rejected[why as usize]);
+        let stale = |why: Staleness| self.stale[why as usize].get();
+        let rejected = |why: Rejection| self.rejected[why as usize].get();
         LoadStats {
             in_flight: in_flight as u64,
-            finished: Self::get(&self.loads),
-            failed: Self::get(&self.failures),
-            time: Duration::from_micros(Self::get(&self.micros)),
-            waiters: Self::get(&self.waiters),
-            lease_waits: Self::get(&self.lease_waits),
-            timeouts: Self::get(&self.timeouts),
-            store_failures: Self::get(&self.store_failures),
-            lists_covered: Self::get(&self.lists_covered),
+            finished: self.loads.get(),
+            failed: self.failures.get(),
+            time: Duration::from_micros(self.micros.load(Ordering::Relaxed)),
+            waiters: self.waiters.get(),
+            lease_waits: self.lease_waits.get(),
+            timeouts: self.timeouts.get(),
+            store_failures: self.store_failures.get(),
+            lists_covered: self.lists_covered.get(),
             stale: StaleServed {
                 revalidated: stale(Staleness::Revalidated),
                 failed: stale(Staleness::Failed),

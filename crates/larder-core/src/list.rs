@@ -6,7 +6,7 @@ use std::future::Future;
 use std::sync::Arc;
 
 use crate::cache::{Cache, typed};
-use crate::counters::{Counters, Rejection};
+use crate::counters::Rejection;
 use crate::document::Document;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Expr;
@@ -151,7 +151,7 @@ impl<M: CacheModel> Cache<M> {
             let fact = self.loads().facts.covers(&query.expr, self.store().now());
             if let Some(fact) = fact {
                 if let Some(page) = self.covered(query, &fact).await? {
-                    Counters::add(&self.counters().lists_covered, 1);
+                    self.counters().lists_covered.add(1);
                     return Ok(page);
                 }
                 self.loads().facts.end(&fact);
@@ -200,7 +200,7 @@ impl<M: CacheModel> Cache<M> {
         match self.loads().lists.join(&expr.canonical(), self.max_loads()) {
             Joined::Lead(lead) => Ok(Ok(lead)),
             Joined::Follow(follow) => {
-                Counters::add(&self.counters().waiters, 1);
+                self.counters().waiters.add(1);
                 Ok(Err(follow))
             }
             Joined::Full => Err(self.too_many()),

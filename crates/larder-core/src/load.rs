@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use self::task::Led;
 use crate::cache::{Cache, decode, typed};
-use crate::counters::{Counters, Staleness};
+use crate::counters::Staleness;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flight::{Follow, Joined};
 use crate::id::{IdKey, IdLike};
@@ -349,7 +349,7 @@ impl<M: CacheModel> Cache<M> {
         match self.store().get_many(self.model(), keys, Want::Kept).await {
             Ok(found) => found,
             Err(_) => {
-                Counters::add(&self.counters().store_failures, 1);
+                self.counters().store_failures.add(1);
                 vec![None; keys.len()]
             }
         }
@@ -421,7 +421,7 @@ impl<M: CacheModel> Cache<M> {
                 .touch_many(self.model(), ids, Lifetime::For(end))
                 .await;
             if touched.is_err() {
-                Counters::add(&self.counters().store_failures, 1);
+                self.counters().store_failures.add(1);
             }
         }
     }
@@ -453,7 +453,7 @@ impl<M: CacheModel> Cache<M> {
         let follow = match self.loads().entries.join(key, self.max_loads()) {
             Joined::Full => return Err(self.too_many()),
             Joined::Follow(follow) => {
-                Counters::add(&self.counters().waiters, 1);
+                self.counters().waiters.add(1);
                 follow
             }
             Joined::Lead(lead) => {
@@ -597,7 +597,7 @@ impl<M: CacheModel> Cache<M> {
                 "the load came to nothing: its executor was shut down, or dropped it",
             ),
             None => {
-                Counters::add(&self.counters().timeouts, 1);
+                self.counters().timeouts.add(1);
                 let patience = patience.unwrap_or_default();
                 Error::new(
                     ErrorKind::Timeout,

@@ -21,11 +21,13 @@ pub use connect::connect;
 pub use larder_core::__private;
 pub use larder_core::{
     Aggregate, Aggregated, Analyzer, Cache, CacheBuilder, CacheFields, CacheModel, CacheStore,
-    Capability, Caps, Change, Class, Clock, Condition, Cursor, Document, Error, ErrorKind, Exact,
-    Extent, Facets, Field, FieldSpec, FieldValue, Filter, Find, FindStream, Geo, GeoPoint, Group,
-    Id, IdKey, IdLike, Invalid, KeyCache, Keyword, Kind, Lifetime, List, No, Number, Page, Patch,
-    PutOptions, PutOutcome, Result, Scalar, Schema, Sort, Stats, Store, StoreStats, SystemClock,
-    Tags, Timestamp, Total, Truncation, Value, ValueRef, Yes, codec, keep,
+    CachedFn, CachedFnBuilder, Capability, Caps, Change, Class, Clock, Condition, Cursor, Document,
+    Error, ErrorKind, Exact, Extent, Facets, Fence, Field, FieldSpec, FieldValue, FillContext,
+    Filter, Find, FindStream, Geo, GeoPoint, Group, Id, IdKey, IdLike, Invalid, Key, KeyCache,
+    Keyed, Keyword, Kind, Lifetime, List, LoadError, LoadStats, Loaded, No, Number, Page, Patch,
+    Policy, PolicyBuilder, PutOptions, PutOutcome, Refresher, Rejected, Result, Runtime, Scalar,
+    Schema, Sort, StaleServed, Stats, Store, StoreStats, SystemClock, Tags, Timestamp,
+    TokioRuntime, Total, Truncation, Value, ValueRef, Yes, codec, keep,
 };
 #[cfg(feature = "derive")]
 pub use larder_derive::{CacheFields, CacheModel, CacheValue};

@@ -13,7 +13,7 @@ use super::fill::FillContext;
 use super::table::{Landing, Threat};
 use super::{Bring, within};
 use crate::cache::{Cache, PutOptions};
-use crate::counters::{Counters, Rejection};
+use crate::counters::Rejection;
 use crate::document::Document;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flight::{Lead, Overtaken, Storing};
@@ -102,6 +102,12 @@ impl<M: CacheModel> Cache<M> {
         let counters = self.counters();
         let began = Instant::now();
         let loaded = guarded(load);
+        #[cfg(feature = "tracing")]
+        let loaded = {
+            let store = self.store().capability().name;
+            let span = tracing::debug_span!("larder.load", model = self.schema().name(), store);
+            tracing::Instrument::instrument(loaded, span)
+        };
         let loaded = match policy.load_deadline {
             None => loaded.await,
             Some(deadline) => {
@@ -117,6 +123,11 @@ impl<M: CacheModel> Cache<M> {
         };
         let cost = began.elapsed();
         counters.loaded(cost, loaded.is_ok());
+        #[cfg(feature = "tracing")]
+        if let Err(error) = &loaded {
+            let kind = error.kind().as_str();
+            tracing::warn!(model = self.schema().name(), kind, "a load failed");
+        }
         let named = |error: Error| error.with_model(self.schema().name());
         (loaded.map_err(named), cost)
     }
@@ -162,7 +173,7 @@ impl<M: CacheModel> Cache<M> {
                 .await;
             let Ok(begun) = begun else {
                 // Without leases nothing is stored; callers are answered all the same.
-                Counters::add(&self.counters().store_failures, 1);
+                self.counters().store_failures.add(1);
                 ready.extend(open);
                 return ready;
             };
@@ -190,7 +201,7 @@ impl<M: CacheModel> Cache<M> {
                 return ready;
             }
             open = waiting;
-            Counters::add(&self.counters().lease_waits, 1);
+            self.counters().lease_waits.add(1);
             let jittered = pause.mul_f64(0.5 + fastrand::f64() / 2.0);
             runtime.sleep(jittered.min(longest.max(FIRST_LOOK))).await;
             pause = (pause * 2).min(LAST_LOOK);
@@ -238,7 +249,7 @@ impl<M: CacheModel> Cache<M> {
         if let Some(leases) = self.store().leases().filter(|_| !held.is_empty())
             && leases.release_many(self.model(), &held).await.is_err()
         {
-            Counters::add(&self.counters().store_failures, 1);
+            self.counters().store_failures.add(1);
         }
     }
 
