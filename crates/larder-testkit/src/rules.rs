@@ -19,6 +19,7 @@ pub mod crud;
 pub mod expiry;
 pub mod filter;
 pub mod forwarding;
+pub mod functions;
 pub mod geo;
 pub mod input;
 pub mod kept;
@@ -471,6 +472,19 @@ macro_rules! __rules {
                 rows_of_lists_have_what_their_loader_says(Query),
                 the_first_to_expire_ends_what_is_known(Query),
                 a_failed_list_fails_all_who_wait(Query),
+            }
+            functions {
+                a_function_is_called_once_for_its_arguments,
+                an_error_of_a_function_is_not_cached,
+                functions_share_results_by_their_name,
+                a_call_past_the_cache_leaves_it_alone,
+                results_are_forgotten_by_tag,
+                a_key_is_loaded_once(ConditionalPut),
+                a_fence_keeps_what_is_loaded_out,
+                every_fence_has_to_be_lifted,
+                a_fence_that_is_dropped_ends_with_its_lifetime,
+                a_refresh_by_the_clock_loads_by_itself,
+                everything_goes_from_all_models,
             }
             forwarding {
                 a_store_and_its_wrappings_are_one_store,
