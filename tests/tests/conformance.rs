@@ -30,13 +30,16 @@ fn embedded(setup: Setup, flush_at: usize) -> Backend {
     Backend::new(store.expect("a valid configuration"), expected)
 }
 
-/// Objects as bytes, no probes: as behind a network.
+/// Objects as bytes, no probes, and several programs: as behind a network.
 async fn encoded(setup: Setup) -> Backend {
-    let store: Store = Arc::new(EncodedStore::new(setup.clock, larder_core::codec::Bincode));
+    let store = EncodedStore::new(setup.clock, larder_core::codec::Bincode);
+    let another: Store = Arc::new(store.another());
+    let store: Store = Arc::new(store);
     let mut expected = Capability::complete("encoded");
     expected.authoritative_probe = false;
     expected.live_objects = false;
-    Backend::new(store, expected)
+    expected.leases = true;
+    Backend::new(store, expected).with_another(another)
 }
 
 /// Objects by id and nothing else: all that asks for more has to be `Unsupported`.
@@ -75,6 +78,7 @@ async fn searching(kind: Kind, setup: Setup) -> Backend {
     expected.authoritative_probe = false;
     expected.live_objects = false;
     expected.shared = true;
+    expected.leases = true;
     on_server(kind, setup, expected).await
 }
 
@@ -83,6 +87,7 @@ async fn redis_without_search(setup: Setup) -> Backend {
     let mut expected = Capability::objects_only("redis");
     expected.conditional_put = true;
     expected.shared = true;
+    expected.leases = true;
     on_server(Kind::Plain, setup, expected).await
 }
 
@@ -98,12 +103,13 @@ async fn on_server(kind: Kind, setup: Setup, expected: Capability) -> Backend {
         std::process::id(),
         std::time::UNIX_EPOCH.elapsed()
     );
-    let store = larder::redis::RedisBuilder::from_url(&shared(kind).url())
+    let builder = larder::redis::RedisBuilder::from_url(&shared(kind).url())
         .expect("a URL")
         .namespace(namespace)
-        .clock(setup.clock)
-        .connect();
-    Backend::new(store.await.expect("a server"), expected)
+        .clock(setup.clock);
+    let another = builder.clone().connect().await.expect("a server");
+    let store = builder.connect().await.expect("a server");
+    Backend::new(store, expected).with_another(another)
 }
 
 conformance!(reference);

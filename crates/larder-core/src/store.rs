@@ -329,6 +329,8 @@ pub struct Capability {
     pub live_objects: bool,
     /// Whether other processes see the same objects.
     pub shared: bool,
+    /// Whether there are [`leases`](CacheStore::leases).
+    pub leases: bool,
 }
 
 impl Capability {
@@ -345,6 +347,7 @@ impl Capability {
             authoritative_probe: false,
             live_objects: false,
             shared: false,
+            leases: false,
         }
     }
 
@@ -361,6 +364,7 @@ impl Capability {
             authoritative_probe: true,
             live_objects: true,
             shared: false,
+            leases: false,
         }
     }
 }

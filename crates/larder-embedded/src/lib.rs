@@ -4,6 +4,7 @@
 mod bits;
 mod config;
 mod error;
+mod hidden;
 mod index;
 mod model;
 mod overlay;
@@ -13,6 +14,8 @@ mod rows;
 mod search;
 mod segment;
 mod store;
+mod tags;
+mod watch;
 
 pub use config::EmbeddedBuilder;
 pub use store::EmbeddedStore;

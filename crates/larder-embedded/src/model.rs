@@ -1,18 +1,22 @@
-//! One model of a store: which rows are live, the overlay, the segments; and the work in the
+//! One model of a store: which rows are live and which are kept, the overlay, the segments; and the work in the
 //! background that takes the one into the other.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use larder_core::store::Model;
 use larder_core::{Document, IdKey, Result, Schema, Timestamp};
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::hidden::{Hidden, Tombstones};
 use crate::index::Layout;
 use crate::overlay::{Overlay, Pending};
 use crate::rows::Row;
 use crate::search::Snapshot;
 use crate::segment::Live;
+use crate::tags::TagIndex;
+use crate::watch::Watches;
 
 pub(crate) type Hasher = foldhash::quality::RandomState;
 
@@ -21,7 +25,8 @@ const MERGE_AT: usize = 4;
 
 /// All that the store keeps of one model.
 pub(crate) struct ModelState {
-    pub(crate) schema: Arc<Schema>,
+    /// As it is given out.
+    pub(crate) model: Model,
     layout: Arc<Layout>,
     pub(crate) state: Mutex<State>,
     /// Held by the one flush under way.
@@ -47,6 +52,10 @@ pub(crate) struct State {
     /// The number of the last write.
     pub(crate) seq: u64,
     pub(crate) live: HashMap<IdKey, Arc<Row>, Hasher>,
+    pub(crate) hidden: Hidden,
+    pub(crate) tombstones: Tombstones,
+    pub(crate) tags: TagIndex,
+    pub(crate) watches: Watches,
     pub(crate) overlay: Overlay,
     /// In the order of their rows' numbers.
     segments: Vec<Live>,
@@ -84,12 +93,19 @@ impl State {
         self.live.get(id).is_some_and(|live| live.seq == seq)
     }
 
-    /// Takes in a row, whose number is the last given out. What stood under its id is dead.
+    /// What is known under `id` at `now`: a live row, or one that is kept for loads.
+    pub(crate) fn known(&self, id: &IdKey, now: Timestamp, idle: Option<i64>) -> Option<&Arc<Row>> {
+        let row = self.live.get(id).or_else(|| self.hidden.get(id))?;
+        row.is_kept(now, idle).then_some(row)
+    }
+
+    /// Takes in a live row, whose number is the last given out. What stood under its id is dead.
     pub(crate) fn add(&mut self, id: IdKey, row: Arc<Row>, document: Document) {
         if let Some(at) = row.expires_at() {
             self.expiries.insert((at.as_millis(), row.seq), id.clone());
         }
         self.bytes += u64::from(row.weight);
+        self.tags.insert(&row);
         let pending = Pending::new(Arc::clone(&row), document);
         self.overlay.push(Arc::new(pending));
         self.live.insert(id, row);
@@ -108,12 +124,28 @@ impl State {
         }
     }
 
-    /// Lets go of the object under `id`; `by` is the number of the write that does it.
+    /// Keeps a row that is not live, or no longer.
+    pub(crate) fn hide(&mut self, row: Arc<Row>) {
+        self.bytes += u64::from(row.weight);
+        self.tags.insert(&row);
+        self.hidden.insert(row);
+    }
+
+    /// Lets go of what is hidden under `id`.
+    pub(crate) fn unhide(&mut self, id: &IdKey) -> Option<Arc<Row>> {
+        let row = self.hidden.remove(id)?;
+        self.bytes -= u64::from(row.weight);
+        self.tags.remove(&row);
+        Some(row)
+    }
+
+    /// Lets go of the live row under `id`; `by` is the number of the write that does it.
     pub(crate) fn kill(&mut self, id: &IdKey, by: u64) -> Option<Arc<Row>> {
         let row = self.live.remove(id)?;
         row.kill(by);
         self.bytes -= u64::from(row.weight);
         self.dead_bytes += u64::from(row.weight);
+        self.tags.remove(&row);
         if let Some(at) = row.expires_at() {
             self.expiries.remove(&(at.as_millis(), row.seq));
         }
@@ -135,13 +167,15 @@ impl State {
         }
     }
 
-    /// Lets go of at most `limit` rows whose lifetime ended by `now`, and gives them.
+    /// Lets go of at most `limit` live rows whose lifetime ended by `now`, and gives them.
     pub(crate) fn expire(&mut self, now: Timestamp, limit: usize) -> Vec<Arc<Row>> {
         let mut expired = Vec::new();
-        while expired.len() < limit && self.has_expired(now) {
-            if let Some(((_, seq), id)) = self.expiries.pop_first()
-                && self.holds(&id, seq)
-            {
+        while expired.len() < limit
+            && let Some(entry) = self.expiries.first_entry()
+            && entry.key().0 <= now.as_millis()
+        {
+            let ((_, seq), id) = entry.remove_entry();
+            if self.holds(&id, seq) {
                 let by = self.next_seq();
                 expired.extend(self.kill(&id, by));
             }
@@ -149,10 +183,12 @@ impl State {
         expired
     }
 
-    /// Whether some row's lifetime ended by `now` that is still there.
+    /// Whether some row is still there whose time is over by `now`: that of its life, or that
+    /// for which it was kept.
     pub(crate) fn has_expired(&self, now: Timestamp) -> bool {
         let first = self.expiries.first_key_value();
-        first.is_some_and(|(&(at, _), _)| at <= now.as_millis())
+        let expired = first.is_some_and(|(&(at, _), _)| at <= now.as_millis());
+        expired || self.hidden.ended(now).is_some()
     }
 
     pub(crate) fn pending(&self) -> usize {
@@ -168,39 +204,50 @@ impl State {
         &self.segments
     }
 
-    /// Forgets every row. What is returned is to be dropped where nobody waits.
-    pub(crate) fn clear(&mut self) -> (Vec<Arc<Row>>, Forgotten) {
+    /// Forgets every row and every tombstone. What is returned is to be dropped where nobody
+    /// waits.
+    pub(crate) fn clear(&mut self) -> Forgotten {
         let by = self.next_seq();
-        let rows: Vec<_> = self.live.drain().map(|(_, row)| row).collect();
-        for row in &rows {
+        let live: Vec<_> = self.live.drain().map(|(_, row)| row).collect();
+        for row in &live {
             row.kill(by);
         }
-        let forgotten = Forgotten {
-            _segments: std::mem::take(&mut self.segments),
-            _overlay: std::mem::take(&mut self.overlay),
-            _expiries: std::mem::take(&mut self.expiries),
-        };
         if self.taking > 0 {
-            self.late.extend(rows.iter().map(|row| row.seq));
+            self.late.extend(live.iter().map(|row| row.seq));
+        }
+        if !live.is_empty() {
+            self.watches.all_left();
         }
         self.bytes = 0;
         self.died = 0;
-        (rows, forgotten)
+        Forgotten {
+            hidden: self.hidden.rows(by),
+            live,
+            _rest: State {
+                hidden: std::mem::take(&mut self.hidden),
+                tombstones: std::mem::take(&mut self.tombstones),
+                tags: std::mem::take(&mut self.tags),
+                segments: std::mem::take(&mut self.segments),
+                overlay: std::mem::take(&mut self.overlay),
+                expiries: std::mem::take(&mut self.expiries),
+                ..Self::default()
+            },
+        }
     }
 }
 
 /// What a cleared model held.
 pub(crate) struct Forgotten {
-    _segments: Vec<Live>,
-    _overlay: Overlay,
-    _expiries: BTreeMap<(i64, u64), IdKey>,
+    pub(crate) live: Vec<Arc<Row>>,
+    pub(crate) hidden: Vec<Arc<Row>>,
+    _rest: State,
 }
 
 impl ModelState {
-    pub(crate) fn new(schema: &Arc<Schema>) -> Self {
+    pub(crate) fn new(model: Model) -> Self {
         Self {
-            schema: Arc::clone(schema),
-            layout: Arc::new(Layout::of(schema)),
+            layout: Arc::new(Layout::of(model.schema())),
+            model,
             state: Mutex::default(),
             flushing: Mutex::default(),
             merging: Mutex::default(),
@@ -209,10 +256,14 @@ impl ModelState {
         }
     }
 
+    pub(crate) fn schema(&self) -> &Arc<Schema> {
+        self.model.schema()
+    }
+
     /// The model as it is under this lock. Nothing in it has expired if `state` was rid of that.
     pub(crate) fn snapshot(&self, state: &State, now: Timestamp, idle: Option<i64>) -> Snapshot {
         Snapshot {
-            schema: Arc::clone(&self.schema),
+            schema: Arc::clone(self.schema()),
             at: state.seq,
             now,
             idle,

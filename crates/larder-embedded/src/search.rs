@@ -83,7 +83,10 @@ impl Snapshot {
 
     pub(crate) fn aggregate(&self, query: &AggregateQuery) -> Result<Aggregated> {
         let mut aggregator = Aggregator::new(query, &self.schema);
-        self.for_each(&query.expr, |row| aggregator.add(&*row.object))?;
+        self.for_each(&query.expr, |row| match &row.object {
+            Some(object) => aggregator.add(&**object),
+            None => Ok(()),
+        })?;
         Ok(aggregator.finish())
     }
 
@@ -284,8 +287,10 @@ impl Best<'_> {
             best.truncate(self.wanted);
         }
         for (_, doc) in best {
-            if let Some(row) = row(doc) {
-                let place = Place::of(&snapshot.schema, self.keys, &*row.object, &row.id);
+            if let Some(row) = row(doc)
+                && let Some(object) = &row.object
+            {
+                let place = Place::of(&snapshot.schema, self.keys, &**object, &row.id);
                 self.push(order.score(doc), place, row);
             }
         }

@@ -13,24 +13,26 @@ use larder_core::expr::Expr;
 use larder_core::query::{Answer, Query};
 use larder_core::store::{
     BoxFuture, CacheStore, Capability, Condition, Content, Fate, Found, Leases, Lifetime, Mark,
-    Model, Probe, Put, PutOutcome, Removal, Selection, StoreStats, Stored, Tags, Want,
+    Model, Probe, Put, PutOutcome, Removal, Selection, StoreStats, Tags, Want,
 };
-use larder_core::{Error, ErrorKind, IdKey, Result, Schema, Timestamp};
+use larder_core::{Document, Error, ErrorKind, IdKey, Result, Schema, Timestamp};
 use moka::notification::RemovalCause;
 use moka::policy::EvictionPolicy;
 use parking_lot::{Mutex, RwLock};
 
 use crate::config::EmbeddedBuilder;
 use crate::error::{STORE, closed};
+use crate::hidden::Tombstones;
 use crate::model::{Hasher, Limits, ModelState, State};
-use crate::rows::{Row, Slot};
+use crate::rows::{Row, Slot, SlotMark, Terms};
 use crate::search::Snapshot;
 use crate::segment::Live;
+use crate::watch::Watch;
 
 const CAPABILITY: Capability = Capability::complete(STORE);
 
 /// What a row costs besides its object and its index entries: maps, counters, allocations.
-const ROW_OVERHEAD: usize = 400;
+const ROW_OVERHEAD: usize = 480;
 
 /// How many expired rows a write drops at the most, so that no write pays for all.
 const EXPIRED_PER_WRITE: usize = 16;
@@ -79,7 +81,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Evicted {
-    rows: Mutex<Vec<(Arc<Key>, u64)>>,
+    rows: Mutex<Vec<(Arc<Key>, SlotMark)>>,
     any: AtomicBool,
     /// Held while models let go of rows, so that nobody reads on before they have.
     settling: Mutex<()>,
@@ -113,7 +115,7 @@ impl EmbeddedStore {
             .eviction_policy(EvictionPolicy::lru())
             .eviction_listener(move |key, slot: Slot, cause| {
                 if cause == RemovalCause::Size {
-                    listener.rows.lock().push((key, slot.seq()));
+                    listener.rows.lock().push((key, slot.mark()));
                     listener.any.store(true, Ordering::Release);
                 }
             });
@@ -170,14 +172,14 @@ impl Shared {
             .ok_or_else(|| Error::internal("the model is of another store").with_store(STORE))
     }
 
-    /// Whether the row is there to be read.
-    fn is_live(&self, row: &Row, now: Timestamp) -> bool {
-        !row.is_dead() && row.is_current(now, self.idle)
+    /// Whether the row is there for everybody to read.
+    fn is_fresh(&self, row: &Row, now: Timestamp) -> bool {
+        !row.is_dead() && row.is_fresh(now, self.idle)
     }
 
     /// A replaced row dies only once moka holds the one that replaces it. So a dead row that is
     /// still moka's was removed, and any other dead row calls for another look.
-    fn look(&self, model: &Model, id: &IdKey) -> Option<Found> {
+    fn look(&self, model: &Model, id: &IdKey, want: Want) -> Option<Found> {
         let key = Key {
             model: model.number(),
             id: id.clone(),
@@ -185,36 +187,44 @@ impl Shared {
         let mut seen: Option<Arc<Row>> = None;
         loop {
             let row = match self.objects.get(&key)? {
-                Slot::Plain { object, seq, .. } => {
+                Slot::Plain(plain) => {
                     if self.clearing.load(Ordering::Acquire) > 0
-                        && !self.open(model).ok()?.state.lock().holds(id, seq)
+                        && !self.open(model).ok()?.state.lock().holds(id, plain.seq)
                     {
                         return None;
                     }
-                    return Some(Found {
-                        object: Stored::Live(object),
-                        version: seq,
-                        expires_at: None,
-                        tags: Tags::default(),
-                        created_at: Timestamp::default(),
-                        stale_for: std::time::Duration::ZERO,
-                        cost: std::time::Duration::ZERO,
-                        revision: None,
-                    });
+                    if plain.is_timed() && plain.has_expired(self.now()) {
+                        break;
+                    }
+                    return Some(plain.found());
                 }
                 Slot::Full(row) => row,
+                Slot::Hidden { .. } => break,
             };
             let now = self.now();
-            if self.is_live(&row, now) {
+            if self.is_fresh(&row, now) {
                 row.access(now);
                 return Some(row.found());
             }
             let again = seen.is_some_and(|seen| Arc::ptr_eq(&seen, &row));
             if again || !row.is_dead() {
-                return None;
+                break;
             }
             seen = Some(row);
         }
+        match want {
+            Want::Fresh => None,
+            Want::Kept => self.look_behind(model, id),
+        }
+    }
+
+    /// What is kept for loads of what is not fresh.
+    fn look_behind(&self, model: &Model, id: &IdKey) -> Option<Found> {
+        self.settle();
+        let model = self.open(model).ok()?;
+        let now = self.now();
+        let state = model.state.lock();
+        state.known(id, now, self.idle).map(|row| row.found())
     }
 
     /// Lets the models go of what moka let go of.
@@ -226,15 +236,21 @@ impl Shared {
         self.evicted.any.store(false, Ordering::Release);
         let rows = std::mem::take(&mut *self.evicted.rows.lock());
         let models = self.models.read();
-        for (key, seq) in rows {
+        for (key, slot) in rows {
             let Some(model) = models.get(key.model as usize) else {
                 continue;
             };
             let mut state = model.state.lock();
-            if state.holds(&key.id, seq) {
+            // Unless moka has been given another slot of the row since.
+            let is_its = |row: &Arc<Row>| row.slot_mark() == slot;
+            if state.live.get(&key.id).is_some_and(is_its) {
                 let by = state.next_seq();
-                state.kill(&key.id, by);
+                if let Some(row) = state.kill(&key.id, by) {
+                    state.watches.left(model.schema(), &row);
+                }
                 model.counters.evictions.fetch_add(1, Ordering::Relaxed);
+            } else if state.hidden.get(&key.id).is_some_and(is_its) {
+                state.unhide(&key.id);
             }
             let due = model.is_due(&state, self.limits());
             drop(state);
@@ -244,51 +260,151 @@ impl Shared {
         }
     }
 
-    /// Lets go of an object. Under the model's lock, so that it is not another's that moka drops.
-    fn forget(&self, state: &mut State, id: &IdKey) -> bool {
-        let by = state.next_seq();
-        let killed = state.kill(id, by);
-        if let Some(row) = &killed {
-            self.drop_from_moka(row);
+    /// Takes away what is under `id`, or lets it expire; says whether that was a fresh object.
+    /// Under the model's lock, so that it is not another's that moka drops.
+    fn depart(
+        &self,
+        model: &ModelState,
+        state: &mut State,
+        id: &IdKey,
+        fate: Fate,
+        now: Timestamp,
+    ) -> bool {
+        if let Some(row) = state.live.get(id) {
+            let fresh = row.is_fresh(now, self.idle);
+            if !fresh && fate == Fate::Expire {
+                // It has come to its end already, and is taken from here when that is noticed.
+                return false;
+            }
+            let by = state.next_seq();
+            if let Some(row) = state.kill(id, by) {
+                state.watches.left(model.schema(), &row);
+                if fate == Fate::Expire && !row.stale_for().is_zero() {
+                    self.hide(state, Arc::new(row.expired(now)));
+                } else {
+                    self.drop_from_moka(&row);
+                }
+            }
+            return fresh;
         }
-        killed.is_some()
+        let hidden = state.hidden.get(id);
+        if hidden.is_some_and(|row| fate == Fate::Remove || row.object.is_none())
+            && let Some(row) = state.unhide(id)
+        {
+            self.drop_from_moka(&row);
+        }
+        false
+    }
+
+    /// Keeps a row for loads alone. Under the model's lock.
+    fn hide(&self, state: &mut State, row: Arc<Row>) {
+        self.objects.insert(key_of(&row), Slot::hidden(&row));
+        state.hide(row);
     }
 
     fn drop_from_moka(&self, row: &Row) {
-        self.objects.invalidate(&Key {
-            model: row.model,
-            id: row.id.clone(),
-        });
+        self.objects.invalidate(&key_of(row));
     }
 
-    /// Lets go of those of `rows` that are still there and pass `test`; says of how many. The
-    /// lock is let go of now and then.
-    fn forget_rows(
+    /// Takes away those of `rows` that are still there, or lets them expire; says how many were
+    /// fresh. The lock is let go of now and then.
+    fn depart_rows(
         &self,
         model: &ModelState,
         rows: &[Arc<Row>],
-        test: impl Fn(&Row) -> bool,
+        fate: Fate,
+        now: Timestamp,
     ) -> u64 {
-        let mut forgotten = 0;
+        let mut gone = 0;
         for rows in rows.chunks(BATCH) {
             let mut state = model.state.lock();
             for row in rows {
-                if state.holds(&row.id, row.seq) && test(row) {
-                    forgotten += u64::from(self.forget(&mut state, &row.id));
+                let there = state
+                    .live
+                    .get(&row.id)
+                    .or_else(|| state.hidden.get(&row.id));
+                if there.is_some_and(|there| there.seq == row.seq) {
+                    gone += u64::from(self.depart(model, &mut state, &row.id, fate, now));
                 }
             }
         }
-        forgotten
+        gone
     }
 
-    /// Lets go of rows whose lifetime has ended: of `limit` at the most.
+    /// The same of all rows that the snapshot has and `expr` matches, and of those that were
+    /// hidden then; of these also all that say that there is no object.
+    fn depart_matching(
+        &self,
+        model: &ModelState,
+        snapshot: &Snapshot,
+        expr: &Expr,
+        fate: Fate,
+    ) -> Result<u64> {
+        let mut rows = Vec::new();
+        snapshot.for_each(expr, |row| {
+            rows.push(Arc::clone(row));
+            Ok(())
+        })?;
+        for row in model.state.lock().hidden.rows(snapshot.at) {
+            let meant = match &row.object {
+                Some(object) => expr.matches(&Document::of(model.schema(), &**object)?),
+                None => true,
+            };
+            if meant {
+                rows.push(row);
+            }
+        }
+        Ok(self.depart_rows(model, &rows, fate, snapshot.now))
+    }
+
+    /// The same of all rows that have one of the tags.
+    fn depart_tagged(&self, model: &ModelState, tags: &Tags, fate: Fate) -> u64 {
+        let now = self.now();
+        let upto = model.state.lock().seq;
+        let mut gone = 0;
+        for tag in tags.as_slice() {
+            let mut from = 0;
+            loop {
+                let mut state = model.state.lock();
+                let rows = state.tags.rows(tag, from..=upto, BATCH);
+                let Some(last) = rows.last() else {
+                    break;
+                };
+                from = last.seq + 1;
+                for row in &rows {
+                    gone += u64::from(self.depart(model, &mut state, &row.id, fate, now));
+                }
+                if from > upto {
+                    break;
+                }
+            }
+        }
+        gone
+    }
+
+    /// Lets go of rows whose lifetime has ended, and of those whose time behind that has: of
+    /// `limit` each at the most.
     fn expire(&self, model: &ModelState, state: &mut State, now: Timestamp, limit: usize) {
         let expired = state.expire(now, limit);
-        for row in &expired {
-            self.drop_from_moka(row);
-        }
         let counter = &model.counters.expirations;
         counter.fetch_add(expired.len() as u64, Ordering::Relaxed);
+        for row in expired {
+            state.watches.left(model.schema(), &row);
+            if row.is_kept(now, self.idle) {
+                // moka has it already, and reads by id see that it has expired.
+                state.hide(row);
+            } else {
+                self.drop_from_moka(&row);
+            }
+        }
+        for _ in 0..limit {
+            let Some(id) = state.hidden.ended(now).cloned() else {
+                break;
+            };
+            if let Some(row) = state.unhide(&id) {
+                self.drop_from_moka(&row);
+            }
+        }
     }
 
     /// The model as it is now, without what has expired or was evicted; `None` if more than a
@@ -353,7 +469,6 @@ impl Shared {
     fn put_batch(
         &self,
         model: &ModelState,
-        number: u32,
         puts: impl Iterator<Item = (Put, u32)>,
         outcomes: &mut Vec<PutOutcome>,
     ) -> Result<()> {
@@ -365,7 +480,7 @@ impl Shared {
                 return Err(closed());
             }
             self.expire(model, &mut state, now, EXPIRED_PER_WRITE);
-            outcomes.push(self.put(&mut state, number, put, weight, now));
+            outcomes.push(self.put(model, &mut state, put, weight, now));
         }
         self.settle();
         Ok(())
@@ -373,49 +488,74 @@ impl Shared {
 
     fn put(
         &self,
+        model: &ModelState,
         state: &mut State,
-        number: u32,
         put: Put,
         weight: u32,
         now: Timestamp,
     ) -> PutOutcome {
-        let before = state.live.get(&put.id);
-        let before = before.filter(|row| self.is_live(row, now)).cloned();
+        let there = state.known(&put.id, now, self.idle);
+        let revision = there.and_then(|row| row.revision);
+        let revision = revision.max(state.tombstones.revision(&put.id, now));
+        let before = there.filter(|row| row.is_fresh(now, self.idle)).cloned();
         let version = before.as_ref().map(|row| row.seq);
         let holds = match put.condition {
             Condition::Always => true,
             Condition::IfAbsent => version.is_none(),
             Condition::IfPresent => version.is_some(),
             Condition::IfVersion(wanted) => version == Some(wanted),
-            Condition::IfNewer => false,
+            Condition::IfNewer => revision.is_none() || put.revision > revision,
         };
         if !holds {
             return PutOutcome::Refused(version);
         }
-        let Content::Object(object, document) = put.content else {
-            return PutOutcome::Refused(None);
+        let (object, document) = match put.content {
+            Content::Object(object, document) => (Some(object), Some(document)),
+            Content::Absent => (None, None),
         };
-        let kept = || before.as_ref().map(|row| row.tags.clone());
-        let seq = state.next_seq();
-        let row = Arc::new(Row::new(
-            number,
-            put.id.clone(),
-            seq,
-            object,
-            put.tags.or_else(kept).unwrap_or_default(),
+        let kept = before.as_ref();
+        let terms = Terms {
+            tags: put
+                .tags
+                .or_else(|| kept.map(|row| row.tags.clone()))
+                .unwrap_or_default(),
             weight,
-            self.expiry(put.lifetime, before.as_ref(), now),
+            revision: put.revision.or(revision),
             now,
-        ));
+            expires_at: self.expiry(put.lifetime, kept, now),
+            stale_for: put
+                .stale_for
+                .or_else(|| kept.map(|row| row.stale_for()))
+                .unwrap_or_default(),
+            cost: put.cost,
+        };
+        let seq = state.next_seq();
+        let number = model.model.number();
+        let row = Arc::new(Row::new(number, put.id.clone(), seq, object, terms));
+        let document = document.filter(|_| !row.has_expired(now));
+        state.tombstones.remove(&put.id);
         // Under the lock, so that moka's order of two writes of one id is this order; and
         // before the old row dies, so that a read by id always finds one of the two.
-        let key = Key {
-            model: number,
-            id: put.id.clone(),
-        };
-        self.objects.insert(key, Slot::of(&row, self.idle));
-        state.kill(&put.id, seq);
-        state.add(put.id, row, document);
+        if document.is_some() {
+            self.objects.insert(key_of(&row), Slot::of(&row, self.idle));
+        } else if row.is_kept(now, self.idle) {
+            self.objects.insert(key_of(&row), Slot::hidden(&row));
+        } else {
+            self.drop_from_moka(&row);
+        }
+        state.unhide(&put.id);
+        let killed = state.kill(&put.id, seq);
+        match document {
+            Some(document) => state.add(put.id, row, document),
+            None => {
+                if let Some(before) = killed {
+                    state.watches.left(model.schema(), &before);
+                }
+                if row.is_kept(now, self.idle) {
+                    state.hide(row);
+                }
+            }
+        }
         PutOutcome::Stored(seq)
     }
 
@@ -423,14 +563,33 @@ impl Shared {
         self.settle();
         let now = self.now();
         let mut state = model.state.lock();
-        let remove = |removal: &Removal| {
-            let there = state.live.get(&removal.id).is_some_and(|row| {
-                self.is_live(row, now)
-                    && removal.if_version.is_none_or(|version| version == row.seq)
-            });
-            there && self.forget(&mut state, &removal.id)
-        };
+        let remove = |removal| self.remove(model, &mut state, removal, now);
         removals.iter().map(remove).collect()
+    }
+
+    fn remove(
+        &self,
+        model: &ModelState,
+        state: &mut State,
+        removal: &Removal,
+        now: Timestamp,
+    ) -> bool {
+        let there = state.known(&removal.id, now, self.idle);
+        if let Some(wanted) = removal.if_version
+            && !there.is_some_and(|row| row.seq == wanted && row.is_fresh(now, self.idle))
+        {
+            return false;
+        }
+        if let Some(tombstone) = removal.tombstone {
+            let known = there.and_then(|row| row.revision);
+            let known = known.max(state.tombstones.revision(&removal.id, now));
+            if known.is_some_and(|known| known > tombstone.revision) {
+                return false;
+            }
+            let seq = state.next_seq();
+            state.tombstones.bury(&removal.id, seq, tombstone, now);
+        }
+        self.depart(model, state, &removal.id, removal.fate, now)
     }
 
     fn touch_batch(&self, model: &ModelState, ids: &[IdKey], lifetime: Lifetime) -> Vec<bool> {
@@ -438,19 +597,16 @@ impl Shared {
         let now = self.now();
         let mut state = model.state.lock();
         let touch = |id| {
-            let Some(row) = state.live.get(id).filter(|row| self.is_live(row, now)) else {
+            let row = state.live.get(id);
+            let Some(row) = row.filter(|row| row.is_fresh(now, self.idle)).cloned() else {
                 return false;
             };
-            let row = Arc::clone(row);
             row.access(now);
-            let was_timed = row.is_timed();
             state.set_expiry(&row, self.expiry(lifetime, Some(&row), now));
-            if row.is_timed() && !was_timed {
-                let key = Key {
-                    model: row.model,
-                    id: row.id.clone(),
-                };
-                self.objects.insert(key, Slot::Full(row));
+            // A full slot sees the new lifetime in the row.
+            if row.is_plain(self.idle) {
+                row.renew_slot();
+                self.objects.insert(key_of(&row), Slot::of(&row, self.idle));
             }
             true
         };
@@ -458,20 +614,25 @@ impl Shared {
     }
 
     /// Until moka has let go of the rows, reads by id ask the model whether they are there.
-    fn clear(&self, model: &ModelState) {
+    fn clear(&self, model: &ModelState) -> u64 {
+        self.settle();
         self.clearing.fetch_add(1, Ordering::AcqRel);
-        let (rows, forgotten) = model.state.lock().clear();
-        self.drop_dead(model, &rows);
+        let now = self.now();
+        let forgotten = model.state.lock().clear();
+        self.drop_dead(model, &forgotten.live);
+        self.drop_dead(model, &forgotten.hidden);
         self.clearing.fetch_sub(1, Ordering::AcqRel);
-        drop((rows, forgotten));
+        let fresh = |row: &&Arc<Row>| row.is_fresh(now, self.idle);
+        forgotten.live.iter().filter(fresh).count() as u64
     }
 
-    /// Makes moka let go of dead rows, little by little, and only where no new object stands
-    /// under the id.
+    /// Makes moka let go of dead rows, little by little, and only where nothing new stands under
+    /// the id.
     fn drop_dead(&self, model: &ModelState, rows: &[Arc<Row>]) {
         for rows in rows.chunks(BATCH) {
             let state = model.state.lock();
-            let gone = rows.iter().filter(|row| !state.live.contains_key(&row.id));
+            let is_gone = |id| !state.live.contains_key(id) && state.hidden.get(id).is_none();
+            let gone = rows.iter().filter(|row| is_gone(&row.id));
             gone.for_each(|row| self.drop_from_moka(row));
         }
     }
@@ -487,9 +648,15 @@ impl Shared {
             let rows = live.rows.iter().flatten();
             let idle = rows.filter(|row| !row.is_dead() && row.is_idle(now, self.idle));
             let idle: Vec<_> = idle.cloned().collect();
-            let forgotten = self.forget_rows(model, &idle, |row| row.is_idle(now, self.idle));
-            let counter = &model.counters.expirations;
-            counter.fetch_add(forgotten, Ordering::Relaxed);
+            for rows in idle.chunks(BATCH) {
+                let mut state = model.state.lock();
+                for row in rows {
+                    if state.holds(&row.id, row.seq) && row.is_idle(now, self.idle) {
+                        self.depart(model, &mut state, &row.id, Fate::Remove, now);
+                        model.counters.expirations.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            }
         }
     }
 
@@ -500,9 +667,11 @@ impl Shared {
             None => state.live.len() as u64,
             Some(_) => {
                 let rows = state.live.values();
-                rows.filter(|row| self.is_live(row, now)).count() as u64
+                rows.filter(|row| self.is_fresh(row, now)).count() as u64
             }
         };
+        stats.absent = state.hidden.absent() as u64;
+        stats.stale = state.hidden.len() as u64 - stats.absent;
         stats.bytes = state.bytes;
         stats.index_bytes = state.segments().iter().map(Live::bytes).sum();
         stats.segments = state.segments().len() as u64;
@@ -522,9 +691,9 @@ impl Shared {
         let mut models = self.models.write();
         if let Some(number) = models
             .iter()
-            .position(|known| known.schema.name() == schema.name())
+            .position(|known| known.schema().name() == schema.name())
         {
-            let known = &models[number].schema;
+            let known = models[number].schema();
             if known.type_id() != schema.type_id() || known.fingerprint() != schema.fingerprint() {
                 return Err(Error::invalid_model(format!(
                     "the name is taken by `{}` in this store, and `{}` is another type; give one of them another name",
@@ -534,10 +703,11 @@ impl Shared {
                 .with_store(STORE)
                 .with_model(schema.name()));
             }
-            return Ok(Model::new(Arc::clone(known), number as u32));
+            return Ok(models[number].model.clone());
         }
-        models.push(Arc::new(ModelState::new(schema)));
-        Ok(Model::new(Arc::clone(schema), models.len() as u32 - 1))
+        let model = Model::new(Arc::clone(schema), models.len() as u32);
+        models.push(Arc::new(ModelState::new(model.clone())));
+        Ok(model)
     }
 
     fn shut_down(&self) {
@@ -573,16 +743,19 @@ impl EmbeddedStore {
 
     async fn put_many(&self, model: &Model, puts: Vec<Put>) -> Result<Vec<PutOutcome>> {
         let state = self.shared.open(model)?;
+        if puts.iter().any(|put| put.guard.is_some()) {
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "a guard needs leases, which a store of this program alone has none of",
+            )
+            .with_store(STORE));
+        }
         let weights = self.shared.weights(model, &puts)?;
         let mut puts = puts.into_iter().zip(weights);
         let mut outcomes = Vec::with_capacity(puts.len());
         loop {
-            self.shared.put_batch(
-                &state,
-                model.number(),
-                puts.by_ref().take(BATCH),
-                &mut outcomes,
-            )?;
+            self.shared
+                .put_batch(&state, puts.by_ref().take(BATCH), &mut outcomes)?;
             self.after_write(&state).await;
             if puts.len() == 0 {
                 return Ok(outcomes);
@@ -638,44 +811,68 @@ impl EmbeddedStore {
         blocking::unblock(move || snapshot.aggregate(&query)).await
     }
 
-    async fn remove_where(&self, model: &Model, selection: &Selection, _: Fate) -> Result<u64> {
-        let Selection::Where(expr) = selection else {
-            self.clear(model).await?;
-            return Ok(0);
-        };
+    async fn remove_where(&self, model: &Model, selection: &Selection, fate: Fate) -> Result<u64> {
         let state = self.shared.open(model)?;
-        let snapshot = self.snapshot(&state).await;
-        // To let go of a row costs more than to find it.
-        let dear = snapshot.cost(expr, None) > INLINE_NANOS / 4;
-        let (shared, of, expr) = (Arc::clone(&self.shared), Arc::clone(&state), expr.clone());
-        let remove = move || {
-            let mut rows = Vec::new();
-            snapshot.for_each(&expr, |row| {
-                rows.push(Arc::clone(row));
-                Ok(())
-            })?;
-            Ok(shared.forget_rows(&of, &rows, |_| true))
+        let gone = match (selection, fate) {
+            (Selection::Where(expr), _) => self.remove_matching(&state, expr, fate).await,
+            (Selection::Tagged(tags), _) => Ok(self.remove_tagged(&state, tags, fate).await),
+            (Selection::All, Fate::Remove) => return Ok(self.clear(state).await),
+            (Selection::All, Fate::Expire) => {
+                state.state.lock().tombstones = Tombstones::default();
+                self.remove_matching(&state, &Expr::All, fate).await
+            }
         };
-        let removed = if dear {
+        self.after_write(&state).await;
+        gone
+    }
+
+    async fn remove_matching(
+        &self,
+        model: &Arc<ModelState>,
+        expr: &Expr,
+        fate: Fate,
+    ) -> Result<u64> {
+        let snapshot = self.snapshot(model).await;
+        // To let go of a row costs more than to find it, and what is hidden has no index.
+        let dear =
+            snapshot.cost(expr, None) > INLINE_NANOS / 4 || model.state.lock().hidden.len() > BATCH;
+        let (shared, of, expr) = (Arc::clone(&self.shared), Arc::clone(model), expr.clone());
+        let remove = move || shared.depart_matching(&of, &snapshot, &expr, fate);
+        if dear {
             blocking::unblock(remove).await
         } else {
             remove()
-        };
-        self.after_write(&state).await;
-        removed
+        }
     }
 
-    async fn clear(&self, model: &Model) -> Result<()> {
-        let model = self.shared.open(model)?;
-        let few = model.state.lock().live.len() <= BATCH;
+    async fn remove_tagged(&self, model: &Arc<ModelState>, tags: &Tags, fate: Fate) -> u64 {
+        self.shared.settle();
+        let rows = {
+            let state = model.state.lock();
+            let tags = tags.as_slice().iter();
+            tags.map(|tag| state.tags.len(tag)).sum::<usize>()
+        };
+        let (shared, of, tags) = (Arc::clone(&self.shared), Arc::clone(model), tags.clone());
+        let remove = move || shared.depart_tagged(&of, &tags, fate);
+        if rows > BATCH {
+            blocking::unblock(remove).await
+        } else {
+            remove()
+        }
+    }
+
+    async fn clear(&self, model: Arc<ModelState>) -> u64 {
+        let few = {
+            let state = model.state.lock();
+            state.live.len() + state.hidden.len() <= BATCH
+        };
         let shared = Arc::clone(&self.shared);
         let clear = move || shared.clear(&model);
         if few {
-            clear();
+            clear()
         } else {
-            Uncut(Some(blocking::unblock(clear))).await;
+            Uncut(Some(blocking::unblock(clear))).await
         }
-        Ok(())
     }
 
     async fn close(&self) -> Result<()> {
@@ -687,24 +884,32 @@ impl EmbeddedStore {
 }
 
 /// Waits for work in the background, which goes on should nobody wait any longer.
-struct Uncut(Option<blocking::Task<()>>);
+struct Uncut<T>(Option<blocking::Task<T>>);
 
-impl Future for Uncut {
-    type Output = ();
+impl<T> Future for Uncut<T> {
+    type Output = T;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
         match &mut self.0 {
             Some(task) => Pin::new(task).poll(context),
-            None => Poll::Ready(()),
+            // Only what is being dropped has none.
+            None => Poll::Pending,
         }
     }
 }
 
-impl Drop for Uncut {
+impl<T> Drop for Uncut<T> {
     fn drop(&mut self) {
         if let Some(task) = self.0.take() {
             task.detach();
         }
+    }
+}
+
+fn key_of(row: &Row) -> Key {
+    Key {
+        model: row.model,
+        id: row.id.clone(),
     }
 }
 
@@ -726,18 +931,19 @@ impl CacheStore for EmbeddedStore {
     }
 
     fn models(&self) -> Vec<Model> {
-        Vec::new()
+        let models = self.shared.models.read();
+        models.iter().map(|model| model.model.clone()).collect()
     }
 
     fn now(&self) -> Timestamp {
         self.shared.now()
     }
 
-    fn probe(&self, model: &Model, id: &IdKey, _: Want) -> Probe {
+    fn probe(&self, model: &Model, id: &IdKey, want: Want) -> Probe {
         if self.shared.closed.load(Ordering::Acquire) {
             return Probe::Unknown;
         }
-        match self.shared.look(model, id) {
+        match self.shared.look(model, id, want) {
             Some(found) => Probe::Hit(found),
             None => Probe::Miss,
         }
@@ -747,11 +953,12 @@ impl CacheStore for EmbeddedStore {
         &'a self,
         model: &'a Model,
         ids: &'a [IdKey],
-        _: Want,
+        want: Want,
     ) -> BoxFuture<'a, Result<Vec<Option<Found>>>> {
         ready!({
             self.shared.open(model)?;
-            Ok(ids.iter().map(|id| self.shared.look(model, id)).collect())
+            let look = |id| self.shared.look(model, id, want);
+            Ok(ids.iter().map(look).collect())
         })
     }
 
@@ -811,12 +1018,24 @@ impl CacheStore for EmbeddedStore {
         Box::pin(self.remove_where(model, selection, fate))
     }
 
-    fn mark<'a>(&'a self, _: &'a Model, _: &'a Expr) -> BoxFuture<'a, Result<Mark>> {
-        ready!(Err(Error::internal("no marks yet")))
+    fn mark<'a>(&'a self, model: &'a Model, expr: &'a Expr) -> BoxFuture<'a, Result<Mark>> {
+        ready!({
+            let state = self.shared.open(model)?;
+            // What has left before is noticed first.
+            drop(self.snapshot(&state).await);
+            Ok(Mark::new(state.state.lock().watches.begin(expr)))
+        })
     }
 
-    fn still<'a>(&'a self, _: &'a Model, _: &'a Mark) -> BoxFuture<'a, Result<bool>> {
-        ready!(Err(Error::internal("no marks yet")))
+    fn still<'a>(&'a self, model: &'a Model, mark: &'a Mark) -> BoxFuture<'a, Result<bool>> {
+        ready!({
+            let state = self.shared.open(model)?;
+            let watch: &Arc<Watch> = mark
+                .get()
+                .ok_or_else(|| Error::internal("the mark is of another store").with_store(STORE))?;
+            drop(self.snapshot(&state).await);
+            Ok(!watch.is_over())
+        })
     }
 
     fn leases(&self) -> Option<&dyn Leases> {

@@ -7,9 +7,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use larder_core::store::{Content, Guard, Put, Token};
 use larder_core::{
     Aggregate, Cache, CacheModel, CacheStore, Capability, Condition, Error, ErrorKind, Filter,
-    GeoPoint, PutOptions, Result, Store,
+    GeoPoint, Id as _, PutOptions, Result, Store,
 };
 use larder_derive::CacheModel;
 use serde::{Deserialize, Serialize};
@@ -33,13 +34,27 @@ pub struct Setup {
 
 /// An empty store, and what it has to be able to do.
 #[derive(Clone, Debug)]
-pub struct Backend(Option<(Store, Capability)>);
+pub struct Backend(Option<Harness>);
 
 impl Backend {
     /// The store, with its capability written down once more by whoever tests it, so that a store
     /// cannot lower its own bar.
     pub fn new(store: impl Into<Store>, expected: Capability) -> Self {
-        Self(Some((store.into(), expected)))
+        Self(Some(Harness {
+            store: store.into(),
+            another: None,
+            clock: ManualClock::default(),
+            expected,
+        }))
+    }
+
+    /// And what another program sees that has opened the same store: of each that has leases.
+    #[must_use]
+    pub fn with_another(self, another: impl Into<Store>) -> Self {
+        Self(self.0.map(|harness| Harness {
+            another: Some(another.into()),
+            ..harness
+        }))
     }
 
     /// No store: the rule is left out, where whoever runs the tests has asked for that. Say so on
@@ -53,6 +68,7 @@ impl Backend {
 #[derive(Clone, Debug)]
 pub struct Harness {
     store: Store,
+    another: Option<Store>,
     clock: ManualClock,
     expected: Capability,
 }
@@ -61,17 +77,28 @@ impl Harness {
     /// The harness of a backend whose store takes the time from `clock`; `None` of one that is
     /// left out.
     pub fn new(backend: Backend, clock: ManualClock) -> Option<Self> {
-        let (store, expected) = backend.0?;
-        Some(Self {
-            store,
-            clock,
-            expected,
-        })
+        let harness = backend.0?;
+        Some(Self { clock, ..harness })
     }
 
     /// The store.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The harness of another program that has opened the same store.
+    ///
+    /// # Panics
+    /// If the backend has none: see [`Backend::with_another`].
+    #[must_use]
+    pub fn another(&self) -> Self {
+        let Some(store) = self.another.clone() else {
+            panic!("a store with leases is tested by two programs: `Backend::with_another`");
+        };
+        Self {
+            store,
+            ..self.clone()
+        }
     }
 
     /// The store's clock.
@@ -122,6 +149,8 @@ pub enum Need {
     Aggregate,
     /// Writes on condition.
     ConditionalPut,
+    /// Leases, and what is stored under them.
+    Leases,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize, CacheModel)]
@@ -137,13 +166,14 @@ struct Asked {
 
 impl Need {
     /// All of them.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::Query,
         Self::Text,
         Self::Geo,
         Self::GeoAnywhere,
         Self::Aggregate,
         Self::ConditionalPut,
+        Self::Leases,
     ];
 
     /// Whether a store with this capability has it.
@@ -155,6 +185,7 @@ impl Need {
             Self::GeoAnywhere => capability.query && capability.geo_anywhere,
             Self::Aggregate => capability.aggregate,
             Self::ConditionalPut => capability.conditional_put,
+            Self::Leases => capability.leases,
         }
     }
 
@@ -188,6 +219,12 @@ impl Need {
                 };
                 let options = PutOptions::default().with_condition(Condition::IfAbsent);
                 cache.put_with(object, options).await?;
+            }
+            Self::Leases => {
+                let mut put = Put::new(1_u64.to_key(), Content::Absent);
+                put.guard = Some(Guard::Lease(Token::random()));
+                let store = harness.store();
+                drop(store.put_many(cache.model(), vec![put]).await?);
             }
         }
         Ok(())

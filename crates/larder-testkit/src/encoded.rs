@@ -29,6 +29,7 @@ impl EncodedStore {
         let mut capability = Capability::complete("encoded");
         capability.authoritative_probe = false;
         capability.live_objects = false;
+        capability.leases = true;
         Self {
             capability,
             codec: Arc::new(codec),

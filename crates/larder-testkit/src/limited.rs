@@ -110,6 +110,8 @@ impl CacheStore for LimitedStore {
                 self.capability.conditional_put || plain,
                 "writes on condition",
             )?;
+            let unguarded = puts.iter().all(|put| put.guard.is_none());
+            self.need(self.capability.leases || unguarded, "leases")?;
             self.inner.put_many(model, puts).await
         })
     }
@@ -176,7 +178,7 @@ impl CacheStore for LimitedStore {
     }
 
     fn leases(&self) -> Option<&dyn Leases> {
-        self.inner.leases()
+        self.inner.leases().filter(|_| self.capability.leases)
     }
 
     fn stats<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<StoreStats>> {

@@ -20,16 +20,14 @@ use larder_core::{
 };
 use parking_lot::Mutex;
 
-const CAPABILITY: Capability = Capability::complete("reference");
-
 /// A store that is nothing but its definition.
 #[derive(Debug)]
 pub struct ReferenceStore {
+    capability: Capability,
     clock: Arc<dyn Clock>,
     state: Arc<Mutex<State>>,
     /// What this handle gave out.
     models: Mutex<Vec<Model>>,
-    shared: bool,
 }
 
 #[derive(Debug, Default)]
@@ -309,29 +307,28 @@ impl ReferenceStore {
     /// An empty store that takes the time from `clock`.
     pub fn new(clock: impl Clock) -> Self {
         Self {
+            capability: Capability::complete("reference"),
             clock: Arc::new(clock),
             state: Arc::default(),
             models: Mutex::default(),
-            shared: false,
         }
     }
 
     /// The same, with leases: as several programs share one store.
     pub fn shared(clock: impl Clock) -> Self {
-        Self {
-            shared: true,
-            ..Self::new(clock)
-        }
+        let mut store = Self::new(clock);
+        store.capability.leases = true;
+        store
     }
 
     /// What another program sees that has opened the same store.
     #[must_use]
     pub fn another(&self) -> Self {
         Self {
+            capability: self.capability.clone(),
             clock: Arc::clone(&self.clock),
             state: Arc::clone(&self.state),
             models: Mutex::default(),
-            shared: self.shared,
         }
     }
 
@@ -440,7 +437,7 @@ macro_rules! ready {
 #[deny(clippy::missing_trait_methods)]
 impl CacheStore for ReferenceStore {
     fn capability(&self) -> &Capability {
-        &CAPABILITY
+        &self.capability
     }
 
     fn ensure_model<'a>(&'a self, schema: &'a Arc<Schema>) -> BoxFuture<'a, Result<Model>> {
@@ -508,7 +505,7 @@ impl CacheStore for ReferenceStore {
                 if let Content::Object(object, _) = &put.content {
                     object.weight()?;
                 }
-                if put.guard.is_some() && !self.shared {
+                if put.guard.is_some() && !self.capability.leases {
                     return Err(Error::new(
                         ErrorKind::Unsupported,
                         "a guard needs leases, which a store of one program has none of",
@@ -605,7 +602,7 @@ impl CacheStore for ReferenceStore {
     }
 
     fn leases(&self) -> Option<&dyn Leases> {
-        self.shared.then_some(self as &dyn Leases)
+        self.capability.leases.then_some(self as &dyn Leases)
     }
 
     fn stats<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<StoreStats>> {

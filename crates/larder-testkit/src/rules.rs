@@ -6,6 +6,7 @@
 )]
 
 mod asking;
+mod raw;
 
 pub mod aggregate;
 pub mod blocking;
@@ -19,10 +20,15 @@ pub mod filter;
 pub mod forwarding;
 pub mod geo;
 pub mod input;
+pub mod kept;
+pub mod leases;
+pub mod marks;
 pub mod models;
 pub mod nulls;
 pub mod paging;
+pub mod revisions;
 pub mod sort;
+pub mod tags;
 pub mod text;
 
 /// Calls the macro given with the list of all rules, and behind each what it needs of a store.
@@ -37,10 +43,12 @@ macro_rules! __rules {
                 a_probe_tells_what_it_may_tell,
                 a_live_object_is_the_very_one_that_was_put,
                 a_model_of_another_store_is_refused,
+                the_time_of_a_store_is_that_of_its_clock,
             }
             models {
                 two_types_of_one_name_are_refused,
                 the_same_model_twice_is_the_same_objects,
+                a_store_lists_its_models_in_order,
                 models_do_not_see_each_other(Query),
                 models_names_are_told_apart_exactly(Query),
                 objects_without_an_indexed_field_are_found_too(Query),
@@ -118,6 +126,106 @@ macro_rules! __rules {
                 an_object_expired_and_put_again_is_there(Query),
                 many_lifetimes_end_each_at_its_own_time(Query),
                 values_under_keys_expire_as_objects_do,
+            }
+            kept {
+                what_has_expired_is_kept_for_as_long_as_it_was_stored_to_be,
+                what_was_stored_without_a_fallback_is_not_kept,
+                what_is_fresh_is_the_same_to_a_load,
+                an_entry_knows_its_writing_and_its_cost,
+                endless_fallbacks_do_not_wrap_around,
+                a_put_that_has_expired_at_once_is_a_fallback,
+                expire_leaves_a_fallback_and_remove_does_not,
+                expire_without_a_fallback_removes,
+                expire_with_another_version_leaves_the_object,
+                what_is_stale_is_not_made_to_expire_again,
+                what_is_stale_or_absent_cannot_be_touched,
+                touch_moves_the_fallback_too,
+                what_is_stale_or_absent_meets_no_condition(ConditionalPut),
+                a_put_over_what_is_stale_keeps_nothing_of_it,
+                a_fallback_stays_where_none_is_named,
+                absence_is_known_to_loads_alone,
+                absence_and_objects_replace_each_other,
+                absence_has_a_lifetime,
+                absence_is_forgotten_where_it_expires_or_is_removed,
+                an_object_put_over_a_fallback_is_there,
+                stale_and_absent_entries_are_counted_apart,
+                no_answer_has_what_is_stale_or_absent(Query),
+                no_aggregate_has_what_is_stale_or_absent(Query, Aggregate),
+                removal_by_filter_takes_the_stale_that_match(Query),
+                expiry_by_filter_leaves_fallbacks(Query),
+                removal_of_all_takes_the_fallbacks,
+                expiry_of_all_leaves_the_fallbacks,
+                many_fallbacks_end_each_at_its_own_time,
+            }
+            revisions {
+                if_newer_stores_only_over_what_is_older(ConditionalPut),
+                revisions_compare_exactly(ConditionalPut),
+                if_newer_without_a_revision_yields_to_any(ConditionalPut),
+                what_is_stale_or_absent_keeps_its_revision(ConditionalPut),
+                a_plain_put_keeps_the_revision(ConditionalPut),
+                a_tombstone_keeps_what_is_older_from_coming_back(ConditionalPut),
+                a_removal_older_than_what_is_known_leaves_it(ConditionalPut),
+                a_tombstone_is_remembered_for_its_lifetime(ConditionalPut),
+                a_tombstone_is_no_entry(ConditionalPut),
+                a_put_takes_the_place_of_a_tombstone(ConditionalPut),
+                a_plain_removal_forgets_the_revision(ConditionalPut),
+                a_tombstone_is_left_only_where_the_version_is_right(ConditionalPut),
+                expiry_under_a_revision_leaves_fallback_and_tombstone(ConditionalPut),
+                removal_of_all_forgets_tombstones(ConditionalPut),
+                removal_by_filter_leaves_tombstones(Query, ConditionalPut),
+                many_tombstones_end_each_at_its_own_time(ConditionalPut),
+                a_tombstone_is_of_one_id(ConditionalPut),
+            }
+            tags {
+                removal_by_tag_takes_all_that_have_one,
+                removal_by_tag_counts_the_fresh_objects,
+                expiry_by_tag_leaves_fallbacks,
+                what_expired_by_one_tag_is_removed_by_another,
+                what_is_put_after_a_removal_by_its_tag_stays,
+                only_the_tags_of_the_last_put_count,
+                tags_count_after_a_touch_and_an_update(ConditionalPut),
+                without_a_tag_nothing_is_removed,
+                tags_are_told_apart_exactly,
+                each_of_many_tags_counts,
+                many_entries_of_one_tag_all_go,
+                a_tag_is_of_one_model,
+                tags_and_filters_take_what_is_theirs(Query),
+            }
+            marks {
+                a_mark_ends_where_an_object_that_matches_leaves(Query),
+                a_mark_ends_where_a_lifetime_does(Query),
+                a_mark_outlives_replacement(Query),
+                a_mark_ends_where_absence_takes_the_place(Query),
+                a_mark_outlives_what_is_not_its_own(Query),
+                a_mark_may_be_on_everything_or_nothing(Query),
+                marks_are_independent(Query),
+                a_mark_of_another_store_is_refused(Query),
+            }
+            leases {
+                guards_are_for_stores_with_leases,
+                two_programs_share_what_is_stored(ConditionalPut, Leases),
+                a_mark_ends_where_another_program_removes(Query, Leases),
+                one_of_all_gets_the_lease(Leases),
+                of_one_id_twice_one_lease_is_granted(Leases),
+                leases_are_answered_in_the_order_asked(Leases),
+                a_fresh_entry_is_a_hit_and_a_stale_one_is_not(Leases),
+                a_version_that_was_seen_is_no_hit(Leases),
+                what_is_stored_under_its_lease_ends_it(Leases),
+                without_its_own_lease_nothing_is_stored(Leases),
+                a_put_ends_the_lease(Leases),
+                a_refused_put_leaves_the_lease(ConditionalPut, Leases),
+                a_removal_ends_the_lease(Leases),
+                a_removal_by_filter_ends_leases(Query, Leases),
+                a_lease_ends_by_its_time(Leases),
+                a_lease_given_back_is_free(Leases),
+                a_fence_keeps_loads_out(Leases),
+                a_fence_that_came_and_went_leaves_no_lease(Leases),
+                each_writers_fence_is_its_own(Leases),
+                a_fence_ends_by_its_time(Leases),
+                a_lease_is_of_one_model(Leases),
+                what_was_written_since_a_mark_stays(Query, Leases),
+                a_removal_since_a_mark_overtakes_the_load(Query, Leases),
+                a_closed_store_refuses_leases(Leases),
             }
             nulls {
                 no_condition_holds_of_a_missing_value(Query),
@@ -318,6 +426,13 @@ macro_rules! __rules {
                 pages_are_the_same_behind_pointers(Query),
                 words_are_the_same_behind_pointers(Query, Text),
                 facets_are_the_same_behind_pointers(Query, Aggregate),
+                fallbacks_are_the_same_behind_pointers,
+                revisions_are_the_same_behind_pointers(ConditionalPut),
+                tags_are_the_same_behind_pointers,
+                marks_are_the_same_behind_pointers(Query),
+                leases_are_the_same_behind_pointers(Leases),
+                released_leases_are_the_same_behind_pointers(Leases),
+                fences_are_the_same_behind_pointers(Leases),
                 closing_is_the_same_behind_pointers(ConditionalPut),
             }
             close {

@@ -36,6 +36,14 @@ enum Defect {
     SaysItIsAnother,
     ClosesNever,
     TakesTheFirstOfABatch,
+    ShowsWhatIsStale,
+    KeepsNoFallback,
+    IgnoresRevisions,
+    LeavesNoTombstone,
+    RemovesWhatIsToExpire,
+    TakesAllForATag,
+    EndsNoMark,
+    IgnoresGuards,
 }
 
 #[derive(Debug)]
@@ -82,6 +90,11 @@ impl CacheStore for Broken {
         ids: &'a [IdKey],
         want: Want,
     ) -> BoxFuture<'a, Result<Vec<Option<Found>>>> {
+        let want = if self.is(Defect::ShowsWhatIsStale) {
+            Want::Kept
+        } else {
+            want
+        };
         self.inner.get_many(model, ids, want)
     }
 
@@ -91,8 +104,12 @@ impl CacheStore for Broken {
         mut puts: Vec<Put>,
     ) -> BoxFuture<'a, Result<Vec<PutOutcome>>> {
         for put in &mut puts {
+            let newer = put.condition == Condition::IfNewer;
             match (self.defect, put.lifetime) {
                 (Defect::IgnoresConditions, _) => put.condition = Condition::Always,
+                (Defect::IgnoresRevisions, _) if newer => put.condition = Condition::Always,
+                (Defect::KeepsNoFallback, _) => put.stale_for = None,
+                (Defect::IgnoresGuards, _) => put.guard = None,
                 (Defect::ForgetsTags, _) => put.tags = Some(Tags::default()),
                 (Defect::LivesForever, _) => put.lifetime = Lifetime::Forever,
                 (Defect::ExpiresLate, Lifetime::For(ttl)) => {
@@ -114,7 +131,15 @@ impl CacheStore for Broken {
         removals: &'a [Removal],
     ) -> BoxFuture<'a, Result<Vec<bool>>> {
         Box::pin(async move {
-            let removed = self.inner.remove_many(model, removals).await?;
+            let mut removals = removals.to_vec();
+            for removal in &mut removals {
+                match self.defect {
+                    Defect::LeavesNoTombstone => removal.tombstone = None,
+                    Defect::RemovesWhatIsToExpire => removal.fate = Fate::Remove,
+                    _ => {}
+                }
+            }
+            let removed = self.inner.remove_many(model, &removals).await?;
             let always = self.is(Defect::SaysRemovedAlways);
             Ok(removed.into_iter().map(|there| there || always).collect())
         })
@@ -169,6 +194,10 @@ impl CacheStore for Broken {
         selection: &'a Selection,
         fate: Fate,
     ) -> BoxFuture<'a, Result<u64>> {
+        let selection = match selection {
+            Selection::Tagged(_) if self.is(Defect::TakesAllForATag) => &Selection::All,
+            selection => selection,
+        };
         self.inner.remove_where(model, selection, fate)
     }
 
@@ -177,7 +206,10 @@ impl CacheStore for Broken {
     }
 
     fn still<'a>(&'a self, model: &'a Model, mark: &'a Mark) -> BoxFuture<'a, Result<bool>> {
-        self.inner.still(model, mark)
+        Box::pin(async move {
+            let still = self.inner.still(model, mark).await?;
+            Ok(still || self.is(Defect::EndsNoMark))
+        })
     }
 
     fn leases(&self) -> Option<&dyn Leases> {
@@ -197,16 +229,20 @@ impl CacheStore for Broken {
 }
 
 fn broken(defect: Defect, clock: &ManualClock) -> Backend {
-    let mut capability = Capability::complete("broken");
+    let mut expected = Capability::complete("broken");
+    expected.leases = true;
+    let mut capability = expected.clone();
     if defect == Defect::SaysItIsAnother {
         capability.name = "another";
     }
+    let inner = ReferenceStore::shared(clock.clone());
+    let another: larder_core::Store = Arc::new(inner.another());
     let store: larder_core::Store = Arc::new(Broken {
-        inner: ReferenceStore::new(clock.clone()),
+        inner,
         capability,
         defect,
     });
-    Backend::new(store, Capability::complete("broken"))
+    Backend::new(store, expected).with_another(another)
 }
 
 type Rule = fn(Harness) -> Boxed<()>;
@@ -228,7 +264,7 @@ macro_rules! rule {
 
 #[test]
 fn each_defect_is_found_by_its_rule_which_the_sound_store_passes() {
-    let cases: [(Defect, Rule); 18] = [
+    let cases: [(Defect, Rule); 26] = [
         (
             Defect::IgnoresConditions,
             rule!(crud::put_if_absent_stores_only_what_is_not_there),
@@ -295,6 +331,35 @@ fn each_defect_is_found_by_its_rule_which_the_sound_store_passes() {
             Defect::TakesTheFirstOfABatch,
             rule!(crud::of_one_id_twice_in_a_batch_the_later_counts),
         ),
+        (
+            Defect::ShowsWhatIsStale,
+            rule!(kept::what_has_expired_is_kept_for_as_long_as_it_was_stored_to_be),
+        ),
+        (
+            Defect::KeepsNoFallback,
+            rule!(kept::what_has_expired_is_kept_for_as_long_as_it_was_stored_to_be),
+        ),
+        (
+            Defect::IgnoresRevisions,
+            rule!(revisions::if_newer_stores_only_over_what_is_older),
+        ),
+        (
+            Defect::LeavesNoTombstone,
+            rule!(revisions::a_tombstone_keeps_what_is_older_from_coming_back),
+        ),
+        (
+            Defect::RemovesWhatIsToExpire,
+            rule!(kept::expire_leaves_a_fallback_and_remove_does_not),
+        ),
+        (
+            Defect::TakesAllForATag,
+            rule!(tags::removal_by_tag_takes_all_that_have_one),
+        ),
+        (
+            Defect::EndsNoMark,
+            rule!(marks::a_mark_ends_where_an_object_that_matches_leaves),
+        ),
+        (Defect::IgnoresGuards, rule!(leases::a_put_ends_the_lease)),
     ];
     for (defect, rule) in cases {
         assert!(
@@ -313,7 +378,7 @@ fn a_need_that_is_denied_has_to_be_unsupported() {
         .unwrap();
     let run = |needs: Vec<Need>| {
         let make = |setup: Setup| -> Boxed<Backend> {
-            let store: larder_core::Store = Arc::new(ReferenceStore::new(setup.clock));
+            let store: larder_core::Store = Arc::new(ReferenceStore::shared(setup.clock));
             Box::pin(async { Backend::new(store, Capability::objects_only("reference")) })
         };
         let rule: Rule = |_| Box::pin(async {});

@@ -2,9 +2,10 @@
 
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 use larder_core::store::{Model, Probe, Stored, Want};
-use larder_core::{Cache, CacheModel as _, ErrorKind, Id as _};
+use larder_core::{Cache, CacheModel as _, Clock as _, ErrorKind, Id as _};
 use larder_derive::CacheModel;
 use serde::{Deserialize, Serialize};
 
@@ -109,4 +110,12 @@ pub async fn a_model_of_another_store_is_refused(harness: Harness) {
     refusal(got, ErrorKind::Internal, "another store");
     let stats = harness.store().stats(&foreign).await;
     refusal(stats, ErrorKind::Internal, "another store");
+}
+
+/// A store tells the time by the clock that it was given.
+pub async fn the_time_of_a_store_is_that_of_its_clock(harness: Harness) {
+    for passed in [0, 1, 999] {
+        harness.clock().advance(Duration::from_millis(passed));
+        assert_eq!(harness.store().now(), harness.clock().now());
+    }
 }

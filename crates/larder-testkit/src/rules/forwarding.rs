@@ -3,11 +3,14 @@
 use std::sync::Arc;
 
 use larder_core::store::{CacheStore, Probe, Want};
-use larder_core::{Cache, CacheModel as _, Id as _, Lifetime, Store};
+use larder_core::{Cache, CacheModel as _, Clock as _, Id as _, Lifetime, Store};
 use larder_derive::CacheModel;
 use serde::{Deserialize, Serialize};
 
-use super::{aggregate, capability, close, crud, expiry, models, paging, text};
+use super::{
+    aggregate, capability, close, crud, expiry, kept, leases, marks, models, paging, revisions,
+    tags, text,
+};
 use crate::conformance::Harness;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CacheModel)]
@@ -72,6 +75,9 @@ pub async fn each_method_is_forwarded(harness: Harness) {
     assert_eq!(touched, [true, false, true]);
     let inner: Cache<Parcel> = harness.cache().await;
     assert_eq!(inner.get(&2).await.unwrap().unwrap().id_key(), keys[2]);
+    assert_eq!(store.models().len(), harness.store().models().len());
+    assert_eq!(store.now(), harness.clock().now());
+    assert_eq!(store.leases().is_some(), harness.expected().leases);
     cache.clear().await.unwrap();
     assert_eq!(inner.stats().await.unwrap().store.objects, 0);
 }
@@ -111,6 +117,23 @@ wrapped! {
     words_are_the_same_behind_pointers(text) [matches_wants_all_words_and_any_wants_one];
     /// Facets count behind pointers as without.
     facets_are_the_same_behind_pointers(aggregate) [facets_say_how_many_values_were_left_out];
+    /// What is stale is kept behind pointers as without, and what is absent known.
+    fallbacks_are_the_same_behind_pointers(kept) [
+        expire_leaves_a_fallback_and_remove_does_not,
+        absence_is_known_to_loads_alone,
+    ];
+    /// Revisions go behind pointers as without.
+    revisions_are_the_same_behind_pointers(revisions) [if_newer_stores_only_over_what_is_older];
+    /// Removal by tag takes behind pointers what it takes without.
+    tags_are_the_same_behind_pointers(tags) [removal_by_tag_takes_all_that_have_one];
+    /// Marks end behind pointers where they end without.
+    marks_are_the_same_behind_pointers(marks) [a_mark_ends_where_an_object_that_matches_leaves];
+    /// Leases are granted behind pointers as without.
+    leases_are_the_same_behind_pointers(leases) [leases_are_answered_in_the_order_asked];
+    /// Leases are given back behind pointers as without.
+    released_leases_are_the_same_behind_pointers(leases) [a_lease_given_back_is_free];
+    /// Fences stand behind pointers as without.
+    fences_are_the_same_behind_pointers(leases) [each_writers_fence_is_its_own];
     /// A store is closed behind pointers as without.
     closing_is_the_same_behind_pointers(close) [a_closed_store_refuses_everything];
 }

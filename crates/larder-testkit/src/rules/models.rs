@@ -111,6 +111,25 @@ pub async fn the_same_model_twice_is_the_same_objects(harness: Harness) {
     }
 }
 
+/// A store lists the models that were made in it, each once and in order.
+pub async fn a_store_lists_its_models_in_order(harness: Harness) {
+    let listed = || {
+        let models = harness.store().models();
+        let names = models.iter().map(|model| model.schema().name().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    assert!(listed().is_empty());
+    let films: Cache<Film> = harness.cache().await;
+    assert_eq!(listed(), ["film"]);
+    let actors: Cache<Actor> = harness.cache().await;
+    let again: Cache<Film> = harness.cache().await;
+    assert_eq!(listed(), ["film", "actor"]);
+    let models = harness.store().models();
+    assert_eq!(models[0].number(), films.model().number());
+    assert_eq!(models[0].number(), again.model().number());
+    assert_eq!(models[1].number(), actors.model().number());
+}
+
 /// Models of one store see nothing of each other: not by id, not by filter, not in `clear`.
 pub async fn models_do_not_see_each_other(harness: Harness) {
     let films: Cache<Film> = harness.cache().await;
