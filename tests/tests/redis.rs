@@ -11,6 +11,8 @@ mod entries;
 mod index;
 #[path = "redis/kinds.rs"]
 mod kinds;
+#[path = "redis/loads.rs"]
+mod loads;
 #[path = "redis/versions.rs"]
 mod versions;
 

@@ -111,7 +111,8 @@ pub trait CacheStore: fmt::Debug + Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Aggregated>>;
 
     /// Removes all that `selection` means, or lets it expire; says how many fresh objects that
-    /// were. Ends every lease under which something of the kind could be on its way.
+    /// were, where the store knows: one without queries need not look for what has a tag, and says
+    /// zero. Ends every lease under which something of the kind could be on its way.
     ///
     /// What is stale counts as it would if it were fresh. That an object is absent is forgotten
     /// under every filter: nobody knows whether it would match.

@@ -13,6 +13,9 @@
 //! | `u<i>`, `o<i>`, `w<i>` | the unit vector | the circle itself |
 //! | `p<i>` | the point as text | reading it back |
 //!
+//! What belongs to the entry and not to the object is written where the entry is: its expiry, the
+//! end of what is kept behind that, its tags.
+//!
 //! Beside them stand the names of the fields that are missing, the id in ordered form, which
 //! answers without a sort come by, and its rank, from which on a cursor looks.
 //!
@@ -94,6 +97,25 @@ pub(crate) fn frame(bytes: &[u8]) -> Vec<u8> {
     escape(bytes, &mut out);
     out.push(3);
     out
+}
+
+/// The most bytes of an entry's tag that are indexed: a tag field cuts a value at 4,096, and the
+/// escape makes three of a byte.
+const MAX_TAG_BYTES: usize = 1_300;
+
+/// A tag of an entry as its index has it; of a long one, the beginning.
+pub(crate) fn index_tag(tag: &str) -> Vec<u8> {
+    let mut end = tag.len().min(MAX_TAG_BYTES);
+    while !tag.is_char_boundary(end) {
+        end -= 1;
+    }
+    frame(&tag.as_bytes()[..end])
+}
+
+/// The tags of an entry as one field of a hash.
+pub(crate) fn write_tags(tags: &[String]) -> Vec<u8> {
+    let tags: Vec<Vec<u8>> = tags.iter().map(|tag| index_tag(tag)).collect();
+    tags.join(&SEPARATOR)
 }
 
 fn unframe(tag: &[u8]) -> Option<Vec<u8>> {
@@ -310,9 +332,9 @@ pub(crate) type Fields = Vec<(String, Vec<u8>)>;
 
 /// All that is indexed of a document, as fields of a hash.
 pub(crate) fn write(schema: &Schema, document: &Document, id: &IdKey) -> Fields {
-    let rank = rank(id);
-    let id = ordered_id(id);
     let mut fields: Fields = Vec::with_capacity(2 * schema.fields().len() + 2);
+    fields.extend(write_id(id));
+    let id = ordered_id(id);
     let mut nil = Vec::new();
     for (i, (spec, data)) in schema.fields().iter().zip(document.fields()).enumerate() {
         let mut put = |name: char, value: Vec<u8>| fields.push((format!("{name}{i}"), value));
@@ -381,9 +403,15 @@ pub(crate) fn write(schema: &Schema, document: &Document, id: &IdKey) -> Fields 
     if !nil.is_empty() {
         fields.push((NIL.to_owned(), nil));
     }
-    fields.push((ID.to_owned(), id.into_bytes()));
-    fields.push((RANK.to_owned(), rank.into_bytes()));
     fields
+}
+
+/// What of an id is indexed, of objects and of absences.
+pub(crate) fn write_id(id: &IdKey) -> Fields {
+    vec![
+        (ID.to_owned(), ordered_id(id).into_bytes()),
+        (RANK.to_owned(), rank(id).into_bytes()),
+    ]
 }
 
 /// The rank of an id as a number of the index.

@@ -14,7 +14,7 @@ use redis::{Cmd, Value, cmd};
 
 use crate::error;
 use crate::fields::{Exact, exact};
-use crate::layout::{EXPIRY, FINGERPRINT, ID, Layout, NIL, RANK};
+use crate::layout::{ABSENT, END, EXPIRY, FINGERPRINT, ID, Layout, NIL, RANK, STAMP, TAGS};
 use crate::link::{Session, random};
 use crate::reply::{self, unexpected};
 
@@ -48,6 +48,10 @@ fn attributes(schema: &Schema) -> Vec<Attribute> {
     let mut attributes: Vec<Attribute> = vec![
         (NIL.to_owned(), TAG),
         (EXPIRY.to_owned(), NUMERIC),
+        (END.to_owned(), NUMERIC),
+        (ABSENT.to_owned(), NUMERIC),
+        (STAMP.to_owned(), NUMERIC),
+        (TAGS.to_owned(), TAG),
         (ID.to_owned(), SORTED),
         // In every hash, too: one without any field that is searched would not be in the index.
         (RANK.to_owned(), NUMERIC),
@@ -281,6 +285,22 @@ pub(crate) fn register(layout: &Layout) -> Cmd {
         .arg(seconds())
         .arg(&layout.index);
     register
+}
+
+/// The names of the model's indexes of other versions.
+pub(crate) async fn registered(
+    session: &Session,
+    deadline: Duration,
+    layout: &Layout,
+) -> Result<Vec<String>> {
+    let mut range = cmd("ZRANGE");
+    range.arg(&layout.register).arg(0).arg(-1);
+    let Value::Array(names) = session.one(deadline, &range).await? else {
+        return Err(unexpected("ZRANGE"));
+    };
+    let names = names.into_iter().filter_map(reply::into_bytes);
+    let names = names.filter_map(|name| String::from_utf8(name).ok());
+    Ok(names.filter(|name| *name != layout.index).collect())
 }
 
 /// Drops the model's indexes of other versions that no program has used for so long. Their

@@ -5,6 +5,8 @@
 //! that no name holds a `:` and none can reach into another's keys.
 
 use std::borrow::Cow;
+use std::str::FromStr;
+use std::time::Duration;
 
 use larder_core::store::Tags;
 use larder_core::{IdKey, Schema, Timestamp};
@@ -31,6 +33,14 @@ pub(crate) const NIL: &str = "_nil";
 pub(crate) const RANK: &str = "_r";
 /// The field that holds the id in the order of ids.
 pub(crate) const ID: &str = "_id";
+/// The field that holds the tags, framed, where there are any.
+pub(crate) const TAGS: &str = "_t";
+/// The field that holds the moment until which what has expired is kept, if it is.
+pub(crate) const END: &str = "_end";
+/// The field of an absence that holds the moment until which it is kept.
+pub(crate) const ABSENT: &str = "_abs";
+/// The field of an absence that holds its stamp.
+pub(crate) const STAMP: &str = "_at";
 
 /// The hash tag that all keys of a namespace begin with.
 pub(crate) fn tag(namespace: &str) -> String {
@@ -39,7 +49,7 @@ pub(crate) fn tag(namespace: &str) -> String {
 
 /// The number of this way to lay an entry out. A change of what `fields` writes raises it: then
 /// entries of before are those of another version.
-const LAYOUT: u8 = 1;
+const LAYOUT: u8 = 2;
 
 /// The names of one model of one namespace.
 #[derive(Clone, Debug)]
@@ -54,6 +64,14 @@ pub(crate) struct Layout {
     pub(crate) register: String,
     /// Where it is kept by which name each index of the model is asked.
     pub(crate) names: String,
+    /// What is known of the model as a whole; see `script/prelude.lua`.
+    pub(crate) state: String,
+    /// Which tags were invalidated when.
+    pub(crate) tags: String,
+    /// Which entries were written while somebody watched.
+    pub(crate) written: String,
+    /// What every key begins with of what stands beside an entry: its lease, fences, a tombstone.
+    beside: String,
     /// The layout and the fingerprint of the schema as they stand in entries.
     pub(crate) fingerprint: String,
 }
@@ -69,6 +87,10 @@ impl Layout {
             alias: format!("{tag}:{model}"),
             register: format!("{tag}:{model}!indexes"),
             names: format!("{tag}:{model}!names"),
+            state: format!("{tag}:{model}!state"),
+            tags: format!("{tag}:{model}!tags"),
+            written: format!("{tag}:{model}!written"),
+            beside: format!("{tag}:{model}!beside:"),
             fingerprint,
         }
     }
@@ -76,6 +98,11 @@ impl Layout {
     /// The key of an object.
     pub(crate) fn key(&self, id: &IdKey) -> String {
         format!("{}{}", self.prefix, percent_encode(id.as_bytes(), ESCAPED))
+    }
+
+    /// The key of what stands beside an object.
+    pub(crate) fn beside(&self, id: &IdKey) -> String {
+        format!("{}{}", self.beside, percent_encode(id.as_bytes(), ESCAPED))
     }
 
     /// The id that a key was made from.
@@ -89,9 +116,16 @@ impl Layout {
 /// What is known of an entry beside its object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Header {
-    pub(crate) codec: u8,
+    /// The number of the codec of its object; `None` of what says that there is none.
+    pub(crate) codec: Option<u8>,
     pub(crate) version: u64,
+    pub(crate) created_at: Timestamp,
     pub(crate) expires_at: Option<Timestamp>,
+    pub(crate) stale_for: Duration,
+    pub(crate) cost: Duration,
+    pub(crate) revision: Option<u64>,
+    /// Whether it can have been invalidated without being written; see `script/look.lua`.
+    pub(crate) is_stamped: bool,
     pub(crate) tags: Tags,
 }
 
@@ -107,11 +141,13 @@ pub(crate) enum Reading {
 }
 
 /// The first word of every header: the format of the entry.
-pub(crate) const FORMAT: &str = "L1";
+pub(crate) const FORMAT: &str = "L2";
 
 impl Header {
-    /// Reads `L1 <codec> <fingerprint> <version> <created> <expires> <tags>`, as the scripts
-    /// write it: numbers in decimal, `-` for never, tags escaped and parted by `,`.
+    /// Reads `L2 <codec> <fingerprint> <version> <created> <expires> <stale> <cost> <revision>
+    /// <stamp> <tags>`, as the scripts write it: numbers in decimal, times in milliseconds, `-`
+    /// for none, tags escaped and each with a `,` behind it. The stamp is the moment of the model
+    /// that tags and absences are of.
     pub(crate) fn read(header: &[u8], fingerprint: &str) -> Reading {
         let Some(parts) = std::str::from_utf8(header).ok().and_then(parts) else {
             return Reading::Foreign;
@@ -134,34 +170,62 @@ fn parts(header: &str) -> Option<Parts<'_>> {
     if words.next()? != FORMAT {
         return None;
     }
-    let codec = words.next()?.parse().ok()?;
+    let codec = optional(words.next()?)?;
     let fingerprint = words.next()?;
     let version = words.next()?.parse().ok()?;
-    let _created: i64 = words.next()?.parse().ok()?;
-    let expires_at = match words.next()? {
-        "-" => None,
-        millis => Some(Timestamp::from_millis(millis.parse().ok()?)),
-    };
+    let created_at = Timestamp::from_millis(words.next()?.parse().ok()?);
+    let expires_at = optional(words.next()?)?.map(Timestamp::from_millis);
+    let stale_for = Duration::from_millis(words.next()?.parse().ok()?);
+    let cost = Duration::from_millis(words.next()?.parse().ok()?);
+    let revision = optional(words.next()?)?;
+    let is_stamped = words.next()? != NONE;
     let tags = read_tags(words.next()?)?;
     Some(Parts {
         fingerprint,
         header: Header {
             codec,
             version,
+            created_at,
             expires_at,
+            stale_for,
+            cost,
+            revision,
+            is_stamped,
             tags,
         },
     })
 }
 
+/// What stands for nothing in a header, and in the arguments of scripts.
+pub(crate) const NONE: &str = "-";
+
+fn optional<T: FromStr>(word: &str) -> Option<Option<T>> {
+    match word {
+        NONE => Some(None),
+        word => word.parse().ok().map(Some),
+    }
+}
+
+/// A revision as scripts compare it: they know numbers of 53 bits, and strings.
+pub(crate) fn write_revision(revision: Option<u64>) -> String {
+    revision.map_or_else(|| NONE.to_owned(), |revision| format!("{revision:020}"))
+}
+
+/// A duration in milliseconds, as a header has it.
+pub(crate) fn write_duration(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
 /// Tags as a header has them.
 pub(crate) fn write_tags(tags: &Tags) -> String {
-    let escaped = tags
-        .as_slice()
-        .iter()
-        .map(|tag| percent_encode(tag.as_bytes(), ESCAPED).to_string());
     // The empty tag needs a sign of its own beside no tags at all.
-    escaped.map(|tag| format!("{tag},")).collect()
+    let tags = tags.as_slice().iter();
+    tags.map(|tag| format!("{},", write_tag(tag))).collect()
+}
+
+/// A tag as a header has it.
+pub(crate) fn write_tag(tag: &str) -> String {
+    percent_encode(tag.as_bytes(), ESCAPED).to_string()
 }
 
 fn read_tags(text: &str) -> Option<Tags> {
@@ -204,12 +268,18 @@ mod tests {
                     &layout.alias,
                     &layout.register,
                     &layout.names,
+                    &layout.state,
+                    &layout.tags,
+                    &layout.written,
+                    &layout.beside,
                 ] {
                     assert_eq!(seen.insert(name.clone(), own), None, "{own:?}: {name}");
                 }
                 for (name, other) in &seen {
                     assert!(
-                        *other == own || !name.starts_with(&layout.prefix),
+                        *other == own
+                            || !(name.starts_with(&layout.prefix)
+                                || name.starts_with(&layout.beside)),
                         "{own:?} {other:?}"
                     );
                 }
@@ -233,31 +303,55 @@ mod tests {
     }
 
     #[test]
-    fn tags_come_back_from_a_header() {
+    fn a_header_comes_back() {
         for tags in [vec![], vec![""], vec!["", "a,b", "c d", "ü\0"]] {
-            let tags = Tags::new(tags);
-            let text = write_tags(&tags);
-            let header = format!("L1 1 00 7 5 - {text}");
-            let expected = Header {
-                codec: 1,
+            let mut expected = Header {
+                codec: Some(1),
                 version: 7,
-                expires_at: None,
-                tags,
+                created_at: Timestamp::from_millis(-5),
+                expires_at: Some(Timestamp::from_millis(9)),
+                stale_for: Duration::from_millis(3),
+                cost: Duration::from_millis(4),
+                revision: Some(u64::MAX),
+                is_stamped: true,
+                tags: Tags::new(tags),
             };
-            assert_eq!(
-                Header::read(header.as_bytes(), "00"),
-                Reading::Own(expected)
-            );
+            let text = write_tags(&expected.tags);
+            let revision = write_revision(expected.revision);
+            let header = format!("L2 1 00 7 -5 9 3 4 {revision} 8 {text}");
+            let read = |header: &str| Header::read(header.as_bytes(), "00");
+            assert_eq!(read(&header), Reading::Own(expected.clone()));
             assert_eq!(Header::read(header.as_bytes(), "01"), Reading::Other);
+            let header = format!("L2 - 00 7 -5 - 3 4 - - {text}");
+            expected.codec = None;
+            expected.expires_at = None;
+            expected.revision = None;
+            expected.is_stamped = false;
+            assert_eq!(read(&header), Reading::Own(expected));
         }
         for foreign in [
             "",
-            "L1",
-            "L2 1 00 7 5 - ",
-            "L1 1 00 x 5 - ",
-            "L1 999 00 7 5 - ",
+            "L2",
+            "L1 1 00 7 5 - ",
+            "L2 1 00 x 5 - 0 0 - - ",
+            "L2 999 00 7 5 - 0 0 - - ",
         ] {
             assert_eq!(Header::read(foreign.as_bytes(), "00"), Reading::Foreign);
         }
+    }
+
+    #[test]
+    fn revisions_sort_as_they_are_written() {
+        let revisions = [
+            None,
+            Some(0),
+            Some(9),
+            Some(10),
+            Some(1 << 53),
+            Some(u64::MAX),
+        ];
+        let written = revisions.map(write_revision);
+        assert!(written.is_sorted());
+        assert_eq!(written[5].len(), 20);
     }
 }

@@ -16,6 +16,12 @@ mod query;
 
 mod search;
 
+mod remove;
+
+mod mark;
+
+mod leases;
+
 mod link;
 
 mod server;

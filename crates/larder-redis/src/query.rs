@@ -13,11 +13,12 @@ use std::ops::Bound;
 use larder_core::expr::{Circle, Expr, Leaf};
 use larder_core::glob::{Glob, GlobPart};
 use larder_core::schema::MAX_KEYWORD_BYTES;
+use larder_core::store::Tags;
 use larder_core::text::MAX_TOKEN_UNITS;
 use larder_core::{GeoPoint, IdKey, Schema, Timestamp, Value};
 
-use crate::fields::{self, END, Exact, number};
-use crate::layout::{EXPIRY, NIL, RANK};
+use crate::fields::{self, END as END_OF_TOKEN, Exact, number};
+use crate::layout::{ABSENT, END, EXPIRY, NIL, RANK, STAMP, TAGS};
 
 /// The most stars of a pattern that the server is given: it tries the ways to spread them.
 const MAX_STARS: usize = 4;
@@ -45,14 +46,71 @@ pub(crate) struct Compiled {
     pub(crate) exact: bool,
 }
 
-/// Compiles a filter for the rows that are alive at `now`; `None` if none can match.
+/// Which rows of the index are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rows {
+    /// Those that are fresh at this moment.
+    Fresh(Timestamp),
+    /// Those of them that will expire.
+    Ending(Timestamp),
+    /// Those that are kept behind their expiry at this moment.
+    Stale(Timestamp),
+    /// All that are there. Absences are none.
+    Kept,
+    /// Absences that are kept at this moment and were not invalidated since that stamp.
+    Absent(Timestamp, u64),
+}
+
+impl Rows {
+    /// The condition on them.
+    fn text(self) -> String {
+        match self {
+            Self::Fresh(now) => format!("-(@{EXPIRY}:[-inf {}])", now.as_millis()),
+            Self::Ending(now) => format!("(@{EXPIRY}:[({} +inf])", now.as_millis()),
+            Self::Stale(now) => {
+                let now = now.as_millis();
+                format!("(@{EXPIRY}:[-inf {now}]) (@{END}:[({now} +inf])")
+            }
+            Self::Kept => format!("-(@{ABSENT}:[-inf +inf])"),
+            Self::Absent(now, epoch) => {
+                let now = now.as_millis();
+                format!("(@{ABSENT}:[({now} +inf]) (@{STAMP}:[{epoch} +inf])")
+            }
+        }
+    }
+}
+
+/// The query for entries with at least one of these tags, fresh or not.
+///
+/// Of a tag that is longer than the index takes, the beginning is asked for: the rows found may
+/// be more than those meant.
+pub(crate) fn compile_tags(tags: &Tags, from: Option<&IdKey>) -> Compiled {
+    let params = tags.as_slice().iter().map(|tag| fields::index_tag(tag));
+    let params: Vec<Vec<u8>> = params.collect();
+    let names: Vec<String> = (0..params.len())
+        .map(|place| format!("$p{place}"))
+        .collect();
+    let mut text = format!("(@{TAGS}:{{{}}})", names.join("|"));
+    if let Some(from) = from {
+        text = format!("(@{RANK}:[{} +inf]) {text}", fields::rank(from));
+    }
+    Compiled {
+        text,
+        params,
+        predicates: Vec::new(),
+        loads: Vec::new(),
+        exact: true,
+    }
+}
+
+/// Compiles a filter for some of the rows; `None` if none can match.
 ///
 /// `patterns` tells whether the server finds every term that fits a pattern. With `from`, ids of a
 /// lesser rank are left out.
 pub(crate) fn compile(
     schema: &Schema,
     expr: &Expr,
-    now: Timestamp,
+    rows: Rows,
     patterns: bool,
     from: Option<&IdKey>,
 ) -> Option<Compiled> {
@@ -65,7 +123,7 @@ pub(crate) fn compile(
         exact: true,
     };
     let node = compiler.node(expr, true);
-    let mut alive = format!("-(@{EXPIRY}:[-inf {}])", now.as_millis());
+    let mut alive = rows.text();
     if let Some(from) = from {
         alive = format!("(@{RANK}:[{} +inf]) {alive}", fields::rank(from));
     }
@@ -175,7 +233,7 @@ impl Compiler<'_> {
                 true => Node::All,
                 false => Node::Nothing,
             },
-            Leaf::Like(field, glob) => self.pattern(&Tags(*field), glob, negated),
+            Leaf::Like(field, glob) => self.pattern(&Keywords(*field), glob, negated),
             // No word is so long. The server asked for it is killed by a null pointer, if the
             // pattern has more than 1,024 characters.
             Leaf::Token(_, glob) if least_units(glob) > MAX_TOKEN_UNITS => match negated {
@@ -210,7 +268,7 @@ impl Compiler<'_> {
 
     /// A token as the index has it.
     fn token(&self, field: u16, token: &str) -> String {
-        format!("{}{token}{END}", fields::mark(self.schema, field))
+        format!("{}{token}{END_OF_TOKEN}", fields::mark(self.schema, field))
     }
 
     fn any_of(&mut self, field: u16, values: &[Value], negated: bool) -> Node {
@@ -382,9 +440,9 @@ trait Terms {
     fn condition(&self, pattern: &str) -> String;
 }
 
-struct Tags(u16);
+struct Keywords(u16);
 
-impl Terms for Tags {
+impl Terms for Keywords {
     fn begin(&self, term: &mut Vec<u8>) {
         term.push(2);
     }
@@ -416,7 +474,7 @@ impl Terms for Words {
         term.extend_from_slice(text.as_bytes());
     }
     fn end(&self, term: &mut Vec<u8>) {
-        push(END, term);
+        push(END_OF_TOKEN, term);
     }
     fn condition(&self, pattern: &str) -> String {
         format!("@t{}:{pattern}", self.field)

@@ -12,7 +12,7 @@ use larder_core::aggregate::{AggregateQuery, Aggregated, Aggregator};
 use larder_core::codec;
 use larder_core::expr::Expr;
 use larder_core::query::{Order, Place, Query, SortKey};
-use larder_core::store::Found;
+use larder_core::store::{Found, Tags, Want};
 use larder_core::{
     Document, Error, ErrorKind, Extent, FieldSpec, IdKey, Timestamp, Truncation, Value,
 };
@@ -20,9 +20,9 @@ use redis::{Cmd, cmd};
 
 use crate::error;
 use crate::fields::{self, SortBytes};
-use crate::layout::{BODY, HEADER, ID};
+use crate::layout::{BODY, EXPIRY, HEADER, Header, ID, Reading};
 use crate::link::Session;
-use crate::query::{Compiled, compile};
+use crate::query::{Compiled, Rows, compile, compile_tags};
 use crate::reply::{self, unexpected};
 use crate::store::{Entry, Shared, Slot};
 
@@ -61,6 +61,24 @@ pub(crate) struct Search<'a> {
     /// The name to ask the index by.
     pub(crate) index: &'a str,
     pub(crate) now: Timestamp,
+    pub(crate) sought: Sought<'a>,
+}
+
+/// Which rows are sought, beside what the filter says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sought<'a> {
+    /// Fresh ones.
+    Fresh,
+    /// Fresh ones that will expire, the first of them first.
+    Ending,
+    /// Those that are kept behind their expiry.
+    Stale,
+    /// All that are there.
+    Kept,
+    /// Absences that were stored since this epoch of the model began.
+    Absent(u64),
+    /// Those with one of these tags, whatever the filter says.
+    Tagged(&'a Tags),
 }
 
 /// What to bring of each row.
@@ -122,7 +140,23 @@ impl Search<'_> {
 
     fn compile(&self, expr: &Expr, from: Option<&IdKey>) -> Option<Compiled> {
         let patterns = self.session.facts().max_expansions >= ALL_TERMS;
-        compile(&self.slot.schema, expr, self.now, patterns, from)
+        let rows = match self.sought {
+            Sought::Fresh => Rows::Fresh(self.now),
+            Sought::Ending => Rows::Ending(self.now),
+            Sought::Stale => Rows::Stale(self.now),
+            Sought::Kept => Rows::Kept,
+            Sought::Absent(epoch) => Rows::Absent(self.now, epoch),
+            Sought::Tagged(tags) => return Some(compile_tags(tags, from)),
+        };
+        compile(&self.slot.schema, expr, rows, patterns, from)
+    }
+
+    /// What of an entry counts as there.
+    fn want(&self) -> Want {
+        match self.sought {
+            Sought::Fresh | Sought::Ending => Want::Fresh,
+            Sought::Stale | Sought::Kept | Sought::Absent(_) | Sought::Tagged(_) => Want::Kept,
+        }
     }
 
     fn spec(&self, field: u16) -> Result<&FieldSpec> {
@@ -231,12 +265,15 @@ impl Search<'_> {
                 _ => {
                     let header = reply::take(&mut fields, HEADER).unwrap_or_default();
                     let body = reply::take(&mut fields, BODY);
-                    match self.slot.entry(self.shared, header, body, self.now) {
-                        Entry::Own(found) => (Some(found), 0),
+                    match self
+                        .slot
+                        .entry(self.shared, header, body, self.now, self.want())
+                    {
+                        Entry::Own(found) | Entry::Stamped(found) => (Some(found), 0),
                         Entry::Version(version) => (None, version),
                         Entry::Unreadable(number) => return Err(codec::missing(number).into()),
                         // It went while the server was answering.
-                        Entry::Absent | Entry::Other | Entry::Foreign => continue,
+                        Entry::Missing | Entry::Other | Entry::Foreign => continue,
                     }
                 }
             };
@@ -263,6 +300,32 @@ impl Search<'_> {
             (true, false) => Extent::Truncated(Truncation::Limit),
             _ => Extent::Exhausted,
         }
+    }
+
+    /// The end of the first row that expires of those that `expr` may mean; `None` if none does.
+    pub(crate) async fn first_end(&self, expr: &Expr) -> Result<Option<Timestamp>> {
+        let Some(compiled) = self.compile(expr, None) else {
+            return Ok(None);
+        };
+        let mut command = self.begin("FT.SEARCH", &compiled);
+        command
+            // The server rounds the number that it sorts by.
+            .arg(&["RETURN", "1", HEADER, "SORTBY", EXPIRY, "ASC"])
+            .arg(&["LIMIT", "0", "1"]);
+        let mut pipe = redis::pipe();
+        pipe.add_command(self.finish(command, &compiled));
+        let answer = self.run(&pipe).await?.pop();
+        let (rows, total) = reply::rows(answer.unwrap_or_default(), "FT.SEARCH")?;
+        let end = rows.first().and_then(|row| {
+            let fields = reply::get(row, "extra_attributes")?;
+            let header = reply::get(fields, HEADER).and_then(reply::bytes)?;
+            match Header::read(header, &self.slot.layout.fingerprint) {
+                Reading::Own(header) => header.expires_at,
+                Reading::Other | Reading::Foreign => None,
+            }
+        });
+        // Of a row that is not shown, it went while the server was answering.
+        Ok(end.or((total > 0).then_some(self.now)))
     }
 
     /// What comes behind an id, by `FT.SEARCH` from the id's rank on; `None` if too many ids share
@@ -350,7 +413,10 @@ impl Search<'_> {
             let version = match fetch {
                 Fetch::Versions => {
                     let header = reply::take(&mut fields, HEADER).unwrap_or_default();
-                    match self.slot.entry(self.shared, header, None, self.now) {
+                    match self
+                        .slot
+                        .entry(self.shared, header, None, self.now, self.want())
+                    {
                         Entry::Version(version) => version,
                         _ => continue,
                     }
@@ -386,7 +452,14 @@ impl Search<'_> {
         let ids: Vec<IdKey> = hits.iter().map(|hit| hit.place.id.clone()).collect();
         let found = self
             .slot
-            .get(self.shared, self.session, &ids, self.now, self.deadline())
+            .get(
+                self.shared,
+                self.session,
+                &ids,
+                self.want(),
+                self.now,
+                self.deadline(),
+            )
             .await?;
         for (hit, found) in hits.iter_mut().zip(found) {
             hit.found = found;
@@ -536,7 +609,10 @@ impl Search<'_> {
                 let mut fields = reply::take(&mut row, "extra_attributes").unwrap_or_default();
                 let id = self.id(&fields)?;
                 let version = reply::take(&mut fields, HEADER).and_then(|header| {
-                    match self.slot.entry(self.shared, header, None, self.now) {
+                    match self
+                        .slot
+                        .entry(self.shared, header, None, self.now, self.want())
+                    {
                         Entry::Version(version) => Some(version),
                         _ => None,
                     }

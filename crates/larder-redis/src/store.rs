@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use larder_core::aggregate::{AggregateQuery, Aggregated};
 use larder_core::codec::{self, Codec};
 use larder_core::expr::Expr;
-use larder_core::query::{Answer, Order, Projection, Query, Row};
+use larder_core::query::{Answer, Projection, Query, Row};
 use larder_core::store::{
-    BoxFuture, CacheStore, Capability, Condition, Content, Fate, Found, Leases, Lifetime, Mark,
-    Model, Probe, Put, PutOutcome, Removal, Selection, StoreStats, Stored, Want,
+    Begin, BoxFuture, CacheStore, Capability, Condition, Content, Fate, Found, Guard, LeaseRequest,
+    Leases, Lifetime, Mark, Model, Probe, Put, PutOutcome, Removal, Selection, StoreStats, Stored,
+    Tags, Token, Want,
 };
 use larder_core::{
     Clock, Error, ErrorKind, Extent, IdKey, Result, Schema, SystemClock, Timestamp, Total,
@@ -24,16 +25,15 @@ use crate::config::{ReadPolicy, RedisBuilder};
 use crate::error;
 use crate::fields;
 use crate::index::{self, Progress};
-use crate::layout::{self, BODY, HEADER, Header, Layout, Reading};
+use crate::layout::{self, BODY, HEADER, Header, Layout, NONE, Reading, TAGS};
 use crate::link::{Link, Session};
+use crate::mark::Moment;
 use crate::reply::{self, unexpected};
 use crate::script::{Script, Scripts};
-use crate::search::{Failure, Fetch, Hit, Hits, Search};
+use crate::search::{Failure, Fetch, Hit, Hits, Search, Sought};
 
 /// How many commands go out at once.
 const BATCH: usize = 512;
-/// How many entries `remove_where` takes at once.
-const REMOVED_AT_ONCE: usize = 10_000;
 /// How long the server keeps an entry behind its expiry where the clock is not the server's.
 const FOREIGN_CLOCK_GRACE: Duration = Duration::from_secs(3_600);
 /// How many entries are measured to tell the size of all.
@@ -60,8 +60,8 @@ pub(crate) struct Shared {
     pub(crate) config: Arc<RedisBuilder>,
     link: Link,
     tag: String,
-    scripts: Scripts,
-    capability: Capability,
+    pub(crate) scripts: Scripts,
+    pub(crate) capability: Capability,
     slots: RwLock<Vec<Arc<Slot>>>,
     closed: AtomicBool,
     failed_reads: AtomicU64,
@@ -70,6 +70,8 @@ pub(crate) struct Shared {
 /// What the store knows of one model.
 pub(crate) struct Slot {
     pub(crate) schema: Arc<Schema>,
+    /// What callers know the model by: one for the life of the store.
+    model: Model,
     pub(crate) layout: Layout,
     /// Held while the index is made or waited for.
     building: tokio::sync::Mutex<()>,
@@ -81,7 +83,7 @@ pub(crate) struct Slot {
 }
 
 /// Where the keys of the namespace are.
-enum Home {
+pub(crate) enum Home {
     /// On the node of this connection, all of them.
     Here,
     /// On another node.
@@ -100,12 +102,15 @@ struct Complete {
 
 /// What was found under a key.
 pub(crate) enum Entry {
-    /// An entry of this model that is alive.
+    /// An entry of this model.
     Own(Found),
+    /// The same, of which the server has to say whether it was invalidated by a tag. What its index
+    /// finds was not.
+    Stamped(Found),
     /// Its version, where no more was asked for.
     Version(u64),
-    /// Nothing, or what has expired.
-    Absent,
+    /// Nothing, or nothing of what was wanted.
+    Missing,
     /// An entry of another version of the model.
     Other,
     /// An object by a codec of this number, which this build lacks.
@@ -168,6 +173,7 @@ impl RedisBuilder {
         capability.aggregate = query;
         capability.conditional_put = true;
         capability.shared = true;
+        capability.leases = true;
         Ok(RedisStore {
             shared: Arc::new(Shared {
                 config,
@@ -184,11 +190,11 @@ impl RedisBuilder {
 }
 
 impl Shared {
-    fn now(&self) -> Timestamp {
+    pub(crate) fn now(&self) -> Timestamp {
         self.config.clock.now()
     }
 
-    async fn session(&self) -> Result<Session> {
+    pub(crate) async fn session(&self) -> Result<Session> {
         if self.closed.load(Ordering::Acquire) {
             return Err(closed());
         }
@@ -209,23 +215,55 @@ impl Shared {
             })
     }
 
-    /// The arguments that every script begins with.
-    fn prepare(&self, script: &Script, slot: &Slot, id: &IdKey, now: Timestamp) -> Cmd {
+    /// A call of a script on keys of a model, with the arguments that every script begins with.
+    pub(crate) fn call(
+        &self,
+        session: &Session,
+        script: &Script,
+        slot: &Slot,
+        keys: &[String],
+        now: Timestamp,
+    ) -> Cmd {
         let ahead = if self.config.injected_clock {
             let real = SystemClock.now().as_millis();
             real - now.as_millis() + FOREIGN_CLOCK_GRACE.as_millis() as i64
         } else {
             0
         };
-        let mut call = script.call(&slot.layout.key(id));
+        let mut call = script.call(&slot.layout, keys);
         call.arg(now.as_millis())
             .arg(&slot.layout.fingerprint)
-            .arg(ahead);
+            .arg(ahead)
+            .arg(run_of(session));
         call
     }
 
+    /// A call of a script on one entry, and on what stands beside it.
+    pub(crate) fn entry_call(
+        &self,
+        session: &Session,
+        script: &Script,
+        slot: &Slot,
+        id: &IdKey,
+        now: Timestamp,
+    ) -> Cmd {
+        let keys = [slot.layout.key(id), slot.layout.beside(id)];
+        self.call(session, script, slot, &keys, now)
+    }
+
+    /// Runs one call of a script.
+    pub(crate) async fn script(
+        &self,
+        session: &Session,
+        script: &Script,
+        call: Cmd,
+    ) -> Result<Value> {
+        let answer = self.scripts(session, script, vec![call]).await?.pop();
+        answer.ok_or_else(|| unexpected("a script"))
+    }
+
     /// Runs calls of one script; one answer each.
-    async fn scripts(
+    pub(crate) async fn scripts(
         &self,
         session: &Session,
         script: &Script,
@@ -300,7 +338,7 @@ impl Shared {
             return Err(closed());
         }
         index::check(schema)?;
-        let (number, slot) = {
+        let slot = {
             let mut slots = self.slots.write();
             let known = slots
                 .iter()
@@ -321,11 +359,12 @@ impl Shared {
                     number
                 }
                 None => {
-                    slots.push(Arc::new(Slot::new(&self.tag, schema)));
-                    slots.len() - 1
+                    let number = slots.len();
+                    slots.push(Arc::new(Slot::new(&self.tag, schema, number as u32)));
+                    number
                 }
             };
-            (number, Arc::clone(&slots[number]))
+            Arc::clone(&slots[number])
         };
         if self.capability.query {
             let session = self.session().await?;
@@ -334,7 +373,7 @@ impl Shared {
             let unused = self.config.drop_unused_after;
             index::drop_unused(&session, self.config.timeout, &slot.layout, unused).await?;
         }
-        Ok(Model::new(Arc::clone(&slot.schema), number as u32))
+        Ok(slot.model.clone())
     }
 
     /// Makes sure that the model's index is there. Answers whether it holds every entry, and the
@@ -367,7 +406,11 @@ impl Shared {
 
     /// What every question to the index begins with: the connection, whether the index holds
     /// every entry, and its name.
-    async fn begin(&self, slot: &Slot, operation: &str) -> Result<(Session, Progress, Arc<str>)> {
+    pub(crate) async fn begin(
+        &self,
+        slot: &Slot,
+        operation: &str,
+    ) -> Result<(Session, Progress, Arc<str>)> {
         let session = self.session().await?;
         if let Some(refused) = &session.facts().query_refused {
             return Err(refused.clone());
@@ -381,28 +424,36 @@ impl Shared {
         Ok((session, progress, index))
     }
 
-    fn search<'a>(&'a self, session: &'a Session, slot: &'a Slot, index: &'a str) -> Search<'a> {
+    pub(crate) fn search<'a>(
+        &'a self,
+        session: &'a Session,
+        slot: &'a Slot,
+        index: &'a str,
+        sought: Sought<'a>,
+    ) -> Search<'a> {
         Search {
             shared: self,
             session,
             slot,
             index,
             now: self.now(),
+            sought,
         }
     }
 
-    /// The rows of a query.
-    async fn hits(
+    /// The rows of a query, of those that are sought.
+    pub(crate) async fn hits(
         &self,
         slot: &Slot,
         operation: &str,
         query: &Query,
+        sought: Sought<'_>,
         fetch: Fetch,
     ) -> Result<(Hits, Progress)> {
         let (mut made_anew, mut moved) = (false, false);
         loop {
             let (session, progress, index) = self.begin(slot, operation).await?;
-            let search = self.search(&session, slot, &index);
+            let search = self.search(&session, slot, &index, sought);
             match search.hits(query, fetch).await {
                 Ok(hits) => match self.home(&session).await? {
                     Home::Here => return Ok((hits, progress)),
@@ -416,7 +467,7 @@ impl Shared {
 
     /// Where the namespace's keys are, asked after the index: a node of a cluster that is not, or
     /// not any more, their home has a part of them or none, and its index says nothing of that.
-    async fn home(&self, session: &Session) -> Result<Home> {
+    pub(crate) async fn home(&self, session: &Session) -> Result<Home> {
         if !session.facts().cluster {
             return Ok(Home::Here);
         }
@@ -439,7 +490,9 @@ impl Shared {
             Projection::Ids => Fetch::Ids,
             _ => Fetch::Objects,
         };
-        let (hits, progress) = self.hits(slot, "query", query, fetch).await?;
+        let (hits, progress) = self
+            .hits(slot, "query", query, Sought::Fresh, fetch)
+            .await?;
         let row = |hit: Hit| Row {
             place: hit.place,
             found: hit.found,
@@ -465,7 +518,7 @@ impl Shared {
         loop {
             let (session, progress, index) = self.begin(slot, "aggregate").await?;
             complete(progress)?;
-            let search = self.search(&session, slot, &index);
+            let search = self.search(&session, slot, &index, Sought::Fresh);
             match search.aggregate(query).await {
                 Ok(aggregated) => match self.home(&session).await? {
                     Home::Here => return Ok(aggregated),
@@ -477,46 +530,10 @@ impl Shared {
         }
     }
 
-    /// Removes what matches, in parts; each entry only if nobody has written it since it was
-    /// seen to match.
-    async fn remove_where(&self, slot: &Slot, selection: &Selection, _: Fate) -> Result<u64> {
-        let Selection::Where(expr) = selection else {
-            self.clear(slot).await?;
-            return Ok(0);
-        };
-        let mut query = Query::new(expr.clone());
-        query.order = Order::Id;
-        query.limit = Some(REMOVED_AT_ONCE);
-        let mut removed = 0;
-        loop {
-            let (hits, progress) = self
-                .hits(slot, "remove_where", &query, Fetch::Versions)
-                .await?;
-            complete(progress)?;
-            let removals: Vec<Removal> = hits
-                .rows
-                .iter()
-                .map(|hit| {
-                    let mut removal = Removal::new(hit.place.id.clone());
-                    removal.if_version = Some(hit.version);
-                    removal
-                })
-                .collect();
-            let gone = self.remove_many(slot, &removals).await?;
-            removed += gone.into_iter().filter(|gone| *gone).count() as u64;
-            match hits.rows.last() {
-                Some(last) if !hits.extent.is_exhausted() => {
-                    query.after = Some(last.place.clone());
-                }
-                _ => return Ok(removed),
-            }
-        }
-    }
-
-    async fn get_many(&self, slot: &Slot, ids: &[IdKey]) -> Result<Vec<Option<Found>>> {
+    async fn get_many(&self, slot: &Slot, ids: &[IdKey], want: Want) -> Result<Vec<Option<Found>>> {
         let read = async {
             let session = self.session().await?;
-            slot.get(self, &session, ids, self.now(), self.config.timeout)
+            slot.get(self, &session, ids, want, self.now(), self.config.timeout)
                 .await
         };
         match read.await {
@@ -534,13 +551,21 @@ impl Shared {
     async fn put_many(&self, slot: &Slot, puts: Vec<Put>) -> Result<Vec<PutOutcome>> {
         let codec = self.config.codec_or_default()?;
         let now = self.now();
-        let mut calls = Vec::with_capacity(puts.len());
+        // Before anything is stored.
+        let mut bodies = Vec::with_capacity(puts.len());
         for put in &puts {
-            let Content::Object(object, document) = &put.content else {
-                continue;
-            };
-            let body = object.encode(&*codec)?;
-            let mut call = self.prepare(&self.scripts.put, slot, &put.id, now);
+            bodies.push(match &put.content {
+                Content::Object(object, document) => Some((object.encode(&*codec)?, document)),
+                Content::Absent => None,
+            });
+        }
+        if puts.is_empty() {
+            return Ok(Vec::new());
+        }
+        let session = self.session().await?;
+        let mut calls = Vec::with_capacity(puts.len());
+        for (put, body) in puts.iter().zip(bodies) {
+            let mut call = self.entry_call(&session, &self.scripts.put, slot, &put.id, now);
             match put.condition {
                 Condition::Always => call.arg("*"),
                 Condition::IfAbsent => call.arg("absent"),
@@ -549,20 +574,41 @@ impl Shared {
                 Condition::IfNewer => call.arg("newer"),
             };
             call.arg(self.lifetime(put.lifetime, now));
+            match put.stale_for {
+                Some(time) => call.arg(layout::write_duration(time)),
+                None => call.arg(""),
+            };
             match &put.tags {
                 Some(tags) => call.arg(format!("={}", layout::write_tags(tags))),
                 None => call.arg(""),
             };
-            call.arg(codec.number()).arg(&body[..]);
-            for (name, value) in fields::write(&slot.schema, document, &put.id) {
+            match &body {
+                Some((body, _)) => call.arg(codec.number()).arg(&body[..]),
+                None => call.arg(NONE).arg(""),
+            };
+            call.arg(layout::write_revision(put.revision))
+                .arg(layout::write_duration(put.cost));
+            match &put.guard {
+                Some(Guard::Lease(token)) => call.arg("lease").arg(write_token(*token)),
+                Some(Guard::Since(mark)) => {
+                    let moment = Moment::of(mark, slot)?.number_on(&session);
+                    call.arg("since").arg(moment)
+                }
+                None => call.arg("").arg(""),
+            };
+            let tags = put.tags.as_ref().map_or(&[][..], Tags::as_slice);
+            if !tags.is_empty() {
+                call.arg(TAGS).arg(fields::write_tags(tags));
+            }
+            let fields = match body {
+                Some((_, document)) => fields::write(&slot.schema, document, &put.id),
+                None => fields::write_id(&put.id),
+            };
+            for (name, value) in fields {
                 call.arg(name).arg(value);
             }
             calls.push(call);
         }
-        if calls.is_empty() {
-            return Ok(Vec::new());
-        }
-        let session = self.session().await?;
         slot.register(self, &session).await?;
         self.scripts(&session, &self.scripts.put, calls)
             .await?
@@ -573,15 +619,41 @@ impl Shared {
 
     async fn remove_many(&self, slot: &Slot, removals: &[Removal]) -> Result<Vec<bool>> {
         let now = self.now();
+        let session = self.session().await?;
         let calls = removals.iter().map(|removal| {
-            let mut call = self.prepare(&self.scripts.remove, slot, &removal.id, now);
-            match removal.if_version {
-                Some(version) => call.arg(version),
-                None => call.arg(""),
-            };
+            let mut call = self.removal(&session, slot, removal, now);
+            call.arg("").arg("");
             call
         });
-        self.tell(&self.scripts.remove, calls.collect()).await
+        self.tell(&session, &self.scripts.remove, calls.collect())
+            .await
+    }
+
+    /// The call that removes an entry, up to the fence that it may put up.
+    pub(crate) fn removal(
+        &self,
+        session: &Session,
+        slot: &Slot,
+        removal: &Removal,
+        now: Timestamp,
+    ) -> Cmd {
+        let mut call = self.entry_call(session, &self.scripts.remove, slot, &removal.id, now);
+        call.arg(fate_name(removal.fate));
+        match removal.if_version {
+            Some(version) => call.arg(version),
+            None => call.arg(""),
+        };
+        match removal.tombstone {
+            Some(tombstone) => call
+                .arg(layout::write_revision(Some(tombstone.revision)))
+                .arg(now.saturating_add(tombstone.lifetime).as_millis()),
+            None => call.arg("").arg(""),
+        };
+        match removal.fence {
+            Some(fence) => call.arg(write_token(fence)),
+            None => call.arg(""),
+        };
+        call
     }
 
     async fn touch_many(
@@ -591,18 +663,19 @@ impl Shared {
         lifetime: Lifetime,
     ) -> Result<Vec<bool>> {
         let now = self.now();
+        let session = self.session().await?;
         let calls = ids.iter().map(|id| {
-            let mut call = self.prepare(&self.scripts.touch, slot, id, now);
+            let mut call = self.entry_call(&session, &self.scripts.touch, slot, id, now);
             call.arg(self.lifetime(lifetime, now));
             call
         });
-        self.tell(&self.scripts.touch, calls.collect()).await
+        self.tell(&session, &self.scripts.touch, calls.collect())
+            .await
     }
 
     /// Runs calls that answer yes or no.
-    async fn tell(&self, script: &Script, calls: Vec<Cmd>) -> Result<Vec<bool>> {
-        let session = self.session().await?;
-        let answers = self.scripts(&session, script, calls).await?;
+    async fn tell(&self, session: &Session, script: &Script, calls: Vec<Cmd>) -> Result<Vec<bool>> {
+        let answers = self.scripts(session, script, calls).await?;
         Ok(answers
             .iter()
             .map(|answer| matches!(answer, Value::Int(1)))
@@ -611,7 +684,7 @@ impl Shared {
 
     /// The next keys of a model; `None` behind the last. Keys that come or go meanwhile may be
     /// seen or not; all others are seen.
-    async fn keys(
+    pub(crate) async fn keys(
         &self,
         session: &Session,
         slot: &Slot,
@@ -642,26 +715,6 @@ impl Shared {
         ))
     }
 
-    async fn clear(&self, slot: &Slot) -> Result<()> {
-        let session = self.session().await?;
-        let mut cursor = None;
-        while let Some(keys) = self.keys(&session, slot, &mut cursor).await? {
-            if !keys.is_empty() {
-                session
-                    .one(self.config.timeout, cmd("UNLINK").arg(keys))
-                    .await?;
-            }
-        }
-        match self.home(&session).await? {
-            Home::Here => Ok(()),
-            // A node that is not the home of a key says nothing of it when asked for all.
-            Home::Elsewhere | Home::Between => Err(error::new(
-                ErrorKind::Unavailable,
-                "the namespace moves to another node of the cluster, and not all may be removed; try again",
-            )),
-        }
-    }
-
     async fn stats(&self, slot: &Slot) -> Result<StoreStats> {
         let mut stats = StoreStats::default();
         stats.foreign = slot.foreign.load(Ordering::Relaxed);
@@ -673,17 +726,39 @@ impl Shared {
             while let Some(keys) = self.keys(&session, slot, &mut cursor).await? {
                 let ids: Vec<IdKey> = keys.iter().filter_map(|key| slot.layout.id(key)).collect();
                 let found = slot
-                    .get(self, &session, &ids, now, self.config.timeout)
+                    .get(self, &session, &ids, Want::Kept, now, self.config.timeout)
                     .await?;
-                stats.objects += found.iter().flatten().count() as u64;
+                for found in found.iter().flatten() {
+                    let count = match &found.object {
+                        Stored::Absent => &mut stats.absent,
+                        _ if found.is_stale(now) => &mut stats.stale,
+                        _ => &mut stats.objects,
+                    };
+                    *count += 1;
+                }
             }
             return Ok(stats);
         }
         let mut query = Query::new(Expr::All);
         query.limit = Some(MEASURED);
         query.total = true;
-        let (hits, _) = self.hits(slot, "stats", &query, Fetch::Ids).await?;
+        let (hits, _) = self
+            .hits(slot, "stats", &query, Sought::Fresh, Fetch::Ids)
+            .await?;
         stats.objects = hits.total.unwrap_or(hits.rows.len() as u64);
+        query.limit = Some(0);
+        let (stale, _) = self
+            .hits(slot, "stats", &query, Sought::Stale, Fetch::Ids)
+            .await?;
+        stats.stale = stale.total.unwrap_or_default();
+        let epoch = cmd("HGET").arg(&slot.layout.state).arg("epoch").clone();
+        let epoch = session.one(self.config.timeout, &epoch).await?;
+        if let Some(epoch) = reply::whole(&epoch) {
+            let (absent, _) = self
+                .hits(slot, "stats", &query, Sought::Absent(epoch), Fetch::Ids)
+                .await?;
+            stats.absent = absent.total.unwrap_or_default();
+        }
         if let Some(info) = index::info(&session, self.config.timeout, &slot.layout.index).await? {
             let number = |name| reply::get(&info, name).and_then(reply::float);
             let megabytes = number("total_index_memory_sz_mb").unwrap_or(0.0);
@@ -707,10 +782,11 @@ impl Shared {
 }
 
 impl Slot {
-    fn new(tag: &str, schema: &Arc<Schema>) -> Self {
+    fn new(tag: &str, schema: &Arc<Schema>, number: u32) -> Self {
         Self {
             layout: Layout::new(tag, schema),
             schema: Arc::clone(schema),
+            model: Model::new(Arc::clone(schema), number),
             building: tokio::sync::Mutex::default(),
             complete: Mutex::default(),
             registered: Mutex::default(),
@@ -726,7 +802,7 @@ impl Slot {
     }
 
     /// Whether to ask once more: if the index was gone, and that for the first time.
-    fn again(&self, failure: Failure, made_anew: &mut bool) -> Result<()> {
+    pub(crate) fn again(&self, failure: Failure, made_anew: &mut bool) -> Result<()> {
         match failure {
             Failure::NoIndex(_) if !*made_anew => {
                 *made_anew = true;
@@ -765,11 +841,12 @@ impl Slot {
         shared: &Shared,
         session: &Session,
         ids: &[IdKey],
+        want: Want,
         now: Timestamp,
         deadline: Duration,
     ) -> Result<Vec<Option<Found>>> {
         let mut found = Vec::with_capacity(ids.len());
-        let mut foreign = Vec::new();
+        let (mut foreign, mut stamped) = (Vec::new(), Vec::new());
         for ids in ids.chunks(BATCH) {
             let mut pipe = redis::pipe();
             for id in ids {
@@ -783,28 +860,42 @@ impl Slot {
                 let entry = match answer {
                     Value::Array(mut parts) => {
                         let body = parts.pop();
-                        self.entry(shared, parts.pop().unwrap_or_default(), body, now)
+                        let header = parts.pop().unwrap_or_default();
+                        self.entry(shared, header, body, now, want)
                     }
                     // Another kind of value than a hash.
                     Value::ServerError(cause) if cause.code() == "WRONGTYPE" => Entry::Foreign,
                     Value::ServerError(cause) => return Err(error::of_server(&cause)),
                     _ => return Err(unexpected("HMGET")),
                 };
-                if let Entry::Unreadable(number) = entry {
-                    return Err(codec::missing(number));
+                match &entry {
+                    Entry::Unreadable(number) => return Err(codec::missing(*number)),
+                    Entry::Foreign => foreign.push(id),
+                    Entry::Stamped(_) => stamped.push(found.len()),
+                    _ => {}
                 }
-                if matches!(entry, Entry::Foreign) {
-                    foreign.push(shared.prepare(&shared.scripts.heal, self, id, now));
-                }
-                found.push(match entry {
-                    Entry::Own(found) => Some(found),
-                    _ => None,
-                });
+                found.push(entry.found());
+            }
+        }
+        if !stamped.is_empty() {
+            let calls = stamped.iter().map(|place| {
+                let keys = [self.layout.key(&ids[*place])];
+                shared.call(session, &shared.scripts.look, self, &keys, now)
+            });
+            let calls = calls.collect();
+            let answers = shared.scripts(session, &shared.scripts.look, calls).await?;
+            for (place, answer) in stamped.into_iter().zip(answers) {
+                found[place] = self.looked_at(shared, answer, want, now)?;
             }
         }
         if !foreign.is_empty() {
+            let calls = foreign
+                .into_iter()
+                .map(|id| shared.entry_call(session, &shared.scripts.heal, self, id, now));
             // On a replica it stays what it is, a miss.
-            let healed = shared.scripts(session, &shared.scripts.heal, foreign).await;
+            let healed = shared
+                .scripts(session, &shared.scripts.heal, calls.collect())
+                .await;
             let healed = healed.unwrap_or_default();
             let healed = healed
                 .iter()
@@ -815,6 +906,33 @@ impl Slot {
         Ok(found)
     }
 
+    /// The entry that a script answers: its header and its object, as invalidations have left it.
+    pub(crate) fn looked_at(
+        &self,
+        shared: &Shared,
+        answer: Value,
+        want: Want,
+        now: Timestamp,
+    ) -> Result<Option<Found>> {
+        let Value::Array(parts) = answer else {
+            return Err(unexpected("a script"));
+        };
+        let mut parts = parts.into_iter();
+        let header = parts.next().unwrap_or_default();
+        let body = parts.next().unwrap_or_default();
+        let header = match Header::read(
+            reply::bytes(&header).unwrap_or_default(),
+            &self.layout.fingerprint,
+        ) {
+            Reading::Own(header) => header,
+            Reading::Other | Reading::Foreign => return Ok(None),
+        };
+        match shared.whole(header, body, now, want) {
+            Entry::Unreadable(number) => Err(codec::missing(number)),
+            entry => Ok(entry.found()),
+        }
+    }
+
     /// What an entry is, by its header, and with its object if that is given.
     pub(crate) fn entry(
         &self,
@@ -822,9 +940,10 @@ impl Slot {
         header: Value,
         body: Option<Value>,
         now: Timestamp,
+        want: Want,
     ) -> Entry {
         let header = match (&header, &body) {
-            (Value::Nil, None | Some(Value::Nil)) => return Entry::Absent,
+            (Value::Nil, None | Some(Value::Nil)) => return Entry::Missing,
             (header, _) => reply::bytes(header).unwrap_or_default(),
         };
         let header: Header = match Header::read(header, &self.layout.fingerprint) {
@@ -832,32 +951,67 @@ impl Slot {
             Reading::Other => return Entry::Other,
             Reading::Foreign => return Entry::Foreign,
         };
-        if header.expires_at.is_some_and(|at| at <= now) {
-            return Entry::Absent;
-        }
         let Some(body) = body else {
-            return Entry::Version(header.version);
+            // Of what is looked for to be removed it does not matter how long it is kept.
+            return match want {
+                Want::Fresh if header.expires_at.is_some_and(|at| at <= now) => Entry::Missing,
+                _ => Entry::Version(header.version),
+            };
         };
-        let Some(body) = reply::into_bytes(body) else {
-            return Entry::Foreign;
-        };
-        let Some(codec) = shared.codec(header.codec) else {
-            return Entry::Unreadable(header.codec);
-        };
-        Entry::Own(Found {
-            object: Stored::Encoded(body.into(), codec),
-            version: header.version,
-            expires_at: header.expires_at,
-            tags: header.tags,
-            created_at: Timestamp::default(),
-            stale_for: Duration::ZERO,
-            cost: Duration::ZERO,
-            revision: None,
-        })
+        let is_stamped = header.is_stamped;
+        match shared.whole(header, body, now, want) {
+            Entry::Own(found) if is_stamped => Entry::Stamped(found),
+            entry => entry,
+        }
+    }
+}
+
+impl Entry {
+    fn found(self) -> Option<Found> {
+        match self {
+            Self::Own(found) => Some(found),
+            _ => None,
+        }
     }
 }
 
 impl Shared {
+    /// The entry of a header and an object, if it is what is wanted.
+    fn whole(&self, header: Header, body: Value, now: Timestamp, want: Want) -> Entry {
+        let object = match header.codec {
+            None => Stored::Absent,
+            Some(number) => {
+                let Some(body) = reply::into_bytes(body) else {
+                    return Entry::Foreign;
+                };
+                let Some(codec) = self.codec(number) else {
+                    return Entry::Unreadable(number);
+                };
+                Stored::Encoded(body.into(), codec)
+            }
+        };
+        let found = Found {
+            object,
+            version: header.version,
+            expires_at: header.expires_at,
+            tags: header.tags,
+            created_at: header.created_at,
+            stale_for: header.stale_for,
+            cost: header.cost,
+            revision: header.revision,
+        };
+        let end = |at: Timestamp| at.saturating_add(found.stale_for) > now;
+        let is_wanted = match want {
+            Want::Fresh => !found.is_absent() && !found.is_stale(now),
+            Want::Kept => found.expires_at.is_none_or(end),
+        };
+        if is_wanted {
+            Entry::Own(found)
+        } else {
+            Entry::Missing
+        }
+    }
+
     /// The codec of a number, if this build has it.
     fn codec(&self, number: u8) -> Option<Arc<dyn Codec>> {
         match self.config.codec_or_default() {
@@ -867,11 +1021,30 @@ impl Shared {
     }
 }
 
+/// The run of the server as scripts know it: enough of it to tell runs apart.
+pub(crate) fn run_of(session: &Session) -> &str {
+    let run = session.facts().id.as_str();
+    run.get(..16).unwrap_or(run)
+}
+
+/// A token as scripts know it.
+pub(crate) fn write_token(token: Token) -> String {
+    format!("{:032x}", token.get())
+}
+
+/// A fate as scripts know it.
+pub(crate) fn fate_name(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Remove => "remove",
+        Fate::Expire => "expire",
+    }
+}
+
 fn closed() -> Error {
     Error::new(ErrorKind::Closed, "the store was closed; open a new one").with_store(error::STORE)
 }
 
-fn complete(progress: Progress) -> Result<()> {
+pub(crate) fn complete(progress: Progress) -> Result<()> {
     match progress {
         Progress::Complete => Ok(()),
         Progress::Scanning => Err(Error::new(
@@ -891,6 +1064,7 @@ fn outcome(answer: &Value) -> Result<PutOutcome> {
     match (parts.first(), version) {
         (Some(Value::Int(1)), Some(version)) => Ok(PutOutcome::Stored(version)),
         (Some(Value::Int(0)), there) => Ok(PutOutcome::Refused(there)),
+        (Some(Value::Int(2)), _) => Ok(PutOutcome::Outrun),
         _ => Err(unexpected("a write")),
     }
 }
@@ -929,7 +1103,8 @@ impl CacheStore for RedisStore {
     }
 
     fn models(&self) -> Vec<Model> {
-        Vec::new()
+        let slots = self.shared.slots.read();
+        slots.iter().map(|slot| slot.model.clone()).collect()
     }
 
     fn now(&self) -> Timestamp {
@@ -944,9 +1119,11 @@ impl CacheStore for RedisStore {
         &'a self,
         model: &'a Model,
         ids: &'a [IdKey],
-        _: Want,
+        want: Want,
     ) -> BoxFuture<'a, Result<Vec<Option<Found>>>> {
-        operation!(self, model, "get", |slot| self.shared.get_many(slot, ids))
+        operation!(self, model, "get", |slot| self
+            .shared
+            .get_many(slot, ids, want))
     }
 
     fn put_many<'a>(
@@ -1003,16 +1180,16 @@ impl CacheStore for RedisStore {
             .remove_where(slot, selection, fate))
     }
 
-    fn mark<'a>(&'a self, _: &'a Model, _: &'a Expr) -> BoxFuture<'a, Result<Mark>> {
-        Box::pin(async { Err(Error::internal("no marks yet")) })
+    fn mark<'a>(&'a self, model: &'a Model, expr: &'a Expr) -> BoxFuture<'a, Result<Mark>> {
+        operation!(self, model, "mark", |slot| self.shared.mark(slot, expr))
     }
 
-    fn still<'a>(&'a self, _: &'a Model, _: &'a Mark) -> BoxFuture<'a, Result<bool>> {
-        Box::pin(async { Err(Error::internal("no marks yet")) })
+    fn still<'a>(&'a self, model: &'a Model, mark: &'a Mark) -> BoxFuture<'a, Result<bool>> {
+        operation!(self, model, "still", |slot| self.shared.still(slot, mark))
     }
 
     fn leases(&self) -> Option<&dyn Leases> {
-        None
+        Some(self)
     }
 
     fn stats<'a>(&'a self, model: &'a Model) -> BoxFuture<'a, Result<StoreStats>> {
@@ -1025,5 +1202,40 @@ impl CacheStore for RedisStore {
             self.shared.link.close();
             Ok(())
         })
+    }
+}
+
+impl Leases for RedisStore {
+    fn begin_many<'a>(
+        &'a self,
+        model: &'a Model,
+        requests: &'a [LeaseRequest],
+        lifetime: Duration,
+    ) -> BoxFuture<'a, Result<Vec<Begin>>> {
+        operation!(self, model, "begin", |slot| self
+            .shared
+            .begin_many(slot, requests, lifetime))
+    }
+
+    fn release_many<'a>(
+        &'a self,
+        model: &'a Model,
+        leases: &'a [(IdKey, Token)],
+    ) -> BoxFuture<'a, Result<()>> {
+        operation!(self, model, "release", |slot| self
+            .shared
+            .release_many(slot, leases))
+    }
+
+    fn fence_many<'a>(
+        &'a self,
+        model: &'a Model,
+        ids: &'a [IdKey],
+        fence: Token,
+        lifetime: Duration,
+    ) -> BoxFuture<'a, Result<()>> {
+        operation!(self, model, "fence", |slot| self
+            .shared
+            .fence_many(slot, ids, fence, lifetime))
     }
 }

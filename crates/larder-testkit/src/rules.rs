@@ -9,6 +9,7 @@ mod asking;
 mod raw;
 
 pub mod aggregate;
+pub mod agreement;
 pub mod blocking;
 pub mod cancel;
 pub mod capability;
@@ -127,6 +128,9 @@ macro_rules! __rules {
                 many_lifetimes_end_each_at_its_own_time(Query),
                 values_under_keys_expire_as_objects_do,
             }
+            agreement {
+                random_writes_mean_what_they_mean_to_the_reference,
+            }
             kept {
                 what_has_expired_is_kept_for_as_long_as_it_was_stored_to_be,
                 what_was_stored_without_a_fallback_is_not_kept,
@@ -178,7 +182,7 @@ macro_rules! __rules {
             }
             tags {
                 removal_by_tag_takes_all_that_have_one,
-                removal_by_tag_counts_the_fresh_objects,
+                removal_by_tag_counts_the_fresh_objects(Query),
                 expiry_by_tag_leaves_fallbacks,
                 what_expired_by_one_tag_is_removed_by_another,
                 what_is_put_after_a_removal_by_its_tag_stays,

@@ -88,6 +88,9 @@ pub(crate) async fn full() -> Report {
     };
     assert_eq!(refused.kind(), ErrorKind::Overloaded, "{refused}");
     report.fails("put", Err::<(), _>(refused), &[ErrorKind::Overloaded]);
+    // Full beyond doubt: else a command that is smaller than the put might have room.
+    let limit = server.command(&["CONFIG", "SET", "maxmemory", "24mb"]);
+    assert_eq!(limit.text(), "OK");
     let got = ends(cache.get(&1)).await.unwrap();
     assert_eq!(got.as_deref(), Some(&large(1)));
     let replaced = ends(cache.put(item(1))).await;

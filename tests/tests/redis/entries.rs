@@ -62,7 +62,7 @@ async fn foreign_bytes_under_a_key_are_misses_that_are_counted_and_heal() {
         &["SADD", &key, "a"],
         &["HSET", &key, "_b", "a body without a header"],
         &["HSET", &key, "_h", "garbage", "_b", "b"],
-        &["HSET", &key, "_h", "L1 1 zz 7 5 never ", "_b", "b"],
+        &["HSET", &key, "_h", "L2 1 zz 7 5 never 0 0 - - ", "_b", "b"],
     ];
     for (i, command) in foreign.iter().enumerate() {
         run(&["DEL", &key]);

@@ -420,7 +420,7 @@ struct LeasedToo {
 /// Leases and fences are of one model.
 pub async fn a_lease_is_of_one_model(harness: Harness) {
     let (one, other) = two(&harness).await;
-    let second: Cache<LeasedToo> = harness.cache().await;
+    let second: Cache<LeasedToo> = harness.another().cache().await;
     let token = lease(&one, 1).await;
     fence(&one, &[2], Token::random(), 100).await;
     second.put(LeasedToo { id: 1 }).await.unwrap();

@@ -77,7 +77,10 @@ pub async fn a_mark_ends_where_a_lifetime_does(harness: Harness) {
 pub async fn a_mark_outlives_replacement(harness: Harness) {
     let raw = Raw::of(&harness).await;
     let mark = marked(&raw).await;
-    raw.store(put(1, "x").lives(10, 0)).await;
+    if raw.is_exact {
+        // Else the end of a lifetime may count that was replaced.
+        raw.store(put(1, "x").lives(10, 0)).await;
+    }
     raw.store(put(1, "z")).await;
     raw.store(put(3, "x")).await;
     assert!(raw.touch(3, Lifetime::For(ms(100))).await);
