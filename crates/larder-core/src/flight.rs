@@ -22,9 +22,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Waker};
 
-use super::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, RandomState};
-
-const SHARDS: usize = 16;
+use super::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, RandomState, SHARDS};
 
 /// The flights of one model, by the keys `K`; they bring a `V`, and fear a `T`.
 pub(crate) struct Flights<K, V, T> {
@@ -44,10 +42,10 @@ type Shard<K, V, T> = HashMap<K, Slot<V, T>, RandomState>;
 /// What concerns all keys.
 struct Wide<K, T> {
     threats: Vec<(u64, T)>,
-    batches: Vec<(u64, WeakLog<K, T>)>,
+    batches: Vec<(u64, SharedLog<K, T>)>,
 }
 
-type WeakLog<K, T> = Weak<Mutex<Log<K, T>>>;
+type SharedLog<K, T> = Weak<Mutex<Log<K, T>>>;
 
 /// What goes on with one key. There is none where nothing does.
 struct Slot<V, T> {
@@ -93,6 +91,20 @@ struct State<V, T> {
 }
 
 impl<V, T> Flight<V, T> {
+    fn new(number: u64, storing: bool) -> Arc<Self> {
+        Arc::new(Self {
+            number,
+            state: Mutex::new(State {
+                cancelled: false,
+                threats: Vec::new(),
+                storing,
+                outcome: None,
+                wakers: Vec::new(),
+                waiting: 0,
+            }),
+        })
+    }
+
     fn cancel(&self) {
         self.state.lock().cancelled = true;
     }
@@ -184,17 +196,7 @@ impl<K: Eq + Hash + Clone, V, T: Clone> Flights<K, V, T> {
             self.live.fetch_sub(1, Ordering::Relaxed);
             return Joined::Full;
         }
-        let flight = Arc::new(Flight {
-            number: self.number(),
-            state: Mutex::new(State {
-                cancelled: false,
-                threats: Vec::new(),
-                storing: false,
-                outcome: None,
-                wakers: Vec::new(),
-                waiting: 0,
-            }),
-        });
+        let flight = Flight::new(self.number(), false);
         shard.entry(key.clone()).or_default().flight = Some(Arc::clone(&flight));
         Joined::Lead(Lead {
             flights: Arc::clone(self),
@@ -348,7 +350,7 @@ impl<K: Eq + Hash + Clone, V, T: Clone> Lead<K, V, T> {
         self.flights.note(std::slice::from_ref(&self.key));
         Ok(Storing {
             flights: Arc::clone(&self.flights),
-            key: self.key.clone(),
+            keys: vec![self.key.clone()],
             flight: Arc::clone(&self.flight),
         })
     }
@@ -377,21 +379,22 @@ impl<K: Eq + Hash + Clone, V, T: Clone> Drop for Lead<K, V, T> {
     }
 }
 
-/// Leave to store what a flight brought. While it lives, writes and threats wait.
+/// Leave to store what a flight or a batch brought. While it lives, writes and threats wait.
 pub(crate) struct Storing<K: Eq + Hash + Clone, V, T: Clone> {
     flights: Arc<Flights<K, V, T>>,
-    key: K,
+    keys: Vec<K>,
     flight: Arc<Flight<V, T>>,
 }
 
 impl<K: Eq + Hash + Clone, V, T: Clone> Drop for Storing<K, V, T> {
     fn drop(&mut self) {
-        let mut shard = self.flights.shard(&self.key).lock();
-        if let Some(slot) = shard.get_mut(&self.key) {
-            slot.storing = None;
+        for key in &self.keys {
+            let mut shard = self.flights.shard(key).lock();
+            if let Some(slot) = shard.get_mut(key) {
+                slot.storing = None;
+            }
+            Flights::tidy(&mut shard, key);
         }
-        Flights::tidy(&mut shard, &self.key);
-        drop(shard);
         self.flight.change(|state| state.storing = false);
     }
 }
@@ -467,17 +470,16 @@ pub(crate) struct Batch<K: Eq + Hash + Clone, V, T: Clone> {
 
 impl<K: Eq + Hash + Clone, V, T: Clone> Batch<K, V, T> {
     /// Asks for leave to store what was loaded; `hits` says whether a threat concerns the row at
-    /// this place. What is given is the write of those that may be stored; wait for it to be
-    /// ready, and store them before it is dropped.
+    /// this place. Store those that may be before what is given is dropped.
     pub(crate) fn commit(
         &self,
         keys: &[K],
         mut hits: impl FnMut(usize, &T) -> bool,
-    ) -> (Writing<K, V, T>, Vec<Result<(), Overtaken>>) {
-        let mut writing = Writing {
+    ) -> (Storing<K, V, T>, Vec<Result<(), Overtaken>>) {
+        let mut storing = Storing {
             flights: Arc::clone(&self.flights),
             keys: Vec::with_capacity(keys.len()),
-            storing: Vec::new(),
+            flight: Flight::new(self.number, true),
         };
         let mut leave = |at: usize, key: &K| {
             let mut shard = self.flights.shard(key).lock();
@@ -500,17 +502,18 @@ impl<K: Eq + Hash + Clone, V, T: Clone> Batch<K, V, T> {
                 Flights::tidy(&mut shard, key);
                 return Err(refused);
             }
-            slot.writers += 1;
+            slot.storing = Some(Arc::clone(&storing.flight));
+            // What it brings may be older.
             if let Some(flight) = slot.flight.take() {
                 flight.cancel();
             }
-            writing.keys.push(key.clone());
+            storing.keys.push(key.clone());
             Ok(())
         };
         let leave = keys.iter().enumerate().map(|(at, key)| leave(at, key));
         let leave = leave.collect();
-        self.flights.note(&writing.keys);
-        (writing, leave)
+        self.flights.note(&storing.keys);
+        (storing, leave)
     }
 }
 

@@ -281,11 +281,10 @@ impl<M: CacheModel> Cache<M> {
             puts.push(put);
         }
         let keys: Vec<IdKey> = puts.iter().map(|put| put.id.clone()).collect();
-        let (mut writing, leave) = batch.commit(&keys, |at, threat| {
+        let (storing, leave) = batch.commit(&keys, |at, threat| {
             let (document, tags) = searched(&puts[at]);
             threat.hits(document, tags)
         });
-        writing.ready().await;
         let mut complete = !truncated;
         let mut allowed = Vec::with_capacity(puts.len());
         for (put, leave) in puts.into_iter().zip(leave) {
@@ -302,7 +301,7 @@ impl<M: CacheModel> Cache<M> {
             true => Ok(Vec::new()),
             false => self.store().put_many(self.model(), allowed).await,
         };
-        drop(writing);
+        drop(storing);
         match outcomes {
             Ok(outcomes) => {
                 for outcome in outcomes {

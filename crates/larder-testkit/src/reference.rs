@@ -241,9 +241,10 @@ impl Entries {
         };
         let version = found.version;
         let entry = Entry {
+            // Of what has expired at once, nobody has seen anything.
+            left: found.is_stale(now),
             found,
             document,
-            left: false,
         };
         if entry.row(now).is_none()
             && let Some(document) = before.and_then(|entry| entry.document)

@@ -10,6 +10,7 @@ mod raw;
 mod source;
 
 pub mod aggregate;
+pub mod agreement;
 pub mod blocking;
 pub mod cancel;
 pub mod capability;
@@ -131,6 +132,9 @@ macro_rules! __rules {
                 an_object_expired_and_put_again_is_there(Query),
                 many_lifetimes_end_each_at_its_own_time(Query),
                 values_under_keys_expire_as_objects_do,
+            }
+            agreement {
+                random_writes_mean_what_they_mean_to_the_reference,
             }
             kept {
                 what_has_expired_is_kept_for_as_long_as_it_was_stored_to_be,

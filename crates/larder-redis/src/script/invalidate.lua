@@ -7,7 +7,14 @@ for place = 6, #ARGV do
   local tag = ARGV[place]
   if ARGV[5] == 'expire' then
     redis.call('ZADD', TAGS, moment, '~' .. tag)
-    redis.call('HSET', STATE, '~' .. tag, ARGV[1])
+    -- What expired stays expired since the first time: the last ones are told apart.
+    local times = {}
+    for time in string.gmatch(redis.call('HGET', STATE, '~' .. tag) or '', '[^,]+,') do
+      times[#times + 1] = time
+    end
+    times[#times + 1] = moment .. ':' .. ARGV[1] .. ','
+    local last = table.concat(times, '', math.max(1, #times - 7))
+    redis.call('HSET', STATE, '~' .. tag, last)
   else
     redis.call('ZADD', TAGS, moment, '-' .. tag)
     redis.call('ZREM', TAGS, '~' .. tag)

@@ -111,7 +111,15 @@ local function fate_of(tags, since)
     local moments = redis.call('ZMSCORE', TAGS, '-' .. tag, '~' .. tag)
     if moments[1] and tonumber(moments[1]) > since then return 'gone' end
     if moments[2] and tonumber(moments[2]) > since then
-      local at = tonumber(redis.call('HGET', STATE, '~' .. tag)) or now
+      -- The first time since then; where more are forgotten than are known, the next.
+      local times = redis.call('HGET', STATE, '~' .. tag) or ''
+      local at = now
+      for moment, time in string.gmatch(times, '(%d+):(%-?%d+),') do
+        if tonumber(moment) > since then
+          at = tonumber(time)
+          break
+        end
+      end
       if not expired or at < expired then expired = at end
     end
   end
@@ -152,13 +160,14 @@ local function read(key)
     local since = tonumber(stamp)
     local epoch = state().epoch
     local fate = fate_of(tags, since)
-    if not entry.object and not (epoch and epoch <= since) then fate = 'gone' end
+    -- An absence is no fallback.
+    if not entry.object and (fate or not (epoch and epoch <= since)) then fate = 'gone' end
     entry.hit = fate ~= nil
     if fate == 'gone' then
       entry.kept = false
     elseif fate and (expires == '-' or fate < tonumber(expires)) then
       entry.expires = text(fate)
-      entry.kept = entry.object and is_kept(entry)
+      entry.kept = is_kept(entry)
     end
   end
   entry.fresh = entry.kept and print == fingerprint and not is_over(entry.expires)

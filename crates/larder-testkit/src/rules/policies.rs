@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_core::store::Want;
-use larder_core::{Cache, Clock as _, ErrorKind, Id as _, Policy, PolicyBuilder, PutOptions};
+use larder_core::store::{Content, Put, Want};
+use larder_core::{
+    Cache, Clock as _, Document, ErrorKind, Id as _, Lifetime, Policy, PolicyBuilder, PutOptions,
+};
 
 use super::asking::refusal;
 use super::source::{Card, Source, at, builder, card};
@@ -300,26 +302,36 @@ pub async fn eager_refresh_begins_at_its_part(harness: Harness) {
     assert_eq!(source.loads(), 2);
 }
 
-/// By chance a refresh is the likelier the dearer the load was: certain where it took longer than
-/// is left, and as good as impossible where it took no time.
+/// By chance a refresh is the likelier the dearer the load was: as good as certain where it took
+/// far longer than is left, and as good as impossible where it took no time.
 pub async fn refresh_by_chance_weighs_what_a_load_costs(harness: Harness) {
-    let cache = cache(&harness, policy().refresh_by_chance(1e9)).await;
+    let cache = cache(&harness, policy().refresh_by_chance(1.0)).await;
     let source = Source::of([1]);
-    assert_eq!(loaded(&cache, &source).await, Some(card(1)));
     source.set(at(1, 2));
-    harness.clock().advance(TTL - Duration::from_millis(1));
-    // Any load takes a nanosecond, and a billion of these are longer than is left, but once in
-    // a thousand draws.
+    let dear = |cost| {
+        let object = Arc::new(card(1));
+        let document = Document::of(cache.schema(), &*object).unwrap();
+        let mut put = Put::new(1_u64.to_key(), Content::Object(object, document));
+        put.lifetime = Lifetime::For(TTL);
+        put.cost = cost;
+        let cache = cache.clone();
+        async move {
+            let put = cache.store().put_many(cache.model(), vec![put]).await;
+            assert!(put.unwrap()[0].is_stored());
+        }
+    };
+    dear(Duration::ZERO).await;
+    for _ in 0..50 {
+        assert_eq!(loaded(&cache, &source).await, Some(card(1)));
+    }
+    assert_eq!(source.loads(), 0);
+    dear(secs(10_000)).await;
+    // One in a hundred reads lets it be.
     while get(&cache).await != Some(at(1, 2)) {
         loaded(&cache, &source).await;
         tokio::task::yield_now().await;
     }
-    let unlikely = self::policy().refresh_by_chance(1e-9).build().unwrap();
-    for _ in 0..100 {
-        let load = source.one_saying(|_| {});
-        cache.get_or_load_with(&1, &unlikely, load).await.unwrap();
-    }
-    assert_eq!(source.loads(), 2);
+    assert_eq!(source.loads(), 1);
 }
 
 /// A caller waits for a load no longer than the soft timeout where there is something stale; the

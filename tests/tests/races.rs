@@ -1,0 +1,16 @@
+//! Races: no load stores what a write has overtaken, in models, on threads, in processes.
+#![expect(clippy::expect_used, reason = "a test")]
+#![expect(clippy::print_stdout, reason = "the run reports how much it did")]
+
+#[path = "../../crates/larder-core/src/flight.rs"]
+mod flight;
+#[path = "races/model.rs"]
+mod model;
+#[path = "races/mutants.rs"]
+mod mutants;
+#[path = "races/protocol.rs"]
+mod protocol;
+#[path = "races/schedules.rs"]
+mod schedules;
+#[path = "races/sync.rs"]
+mod sync;
