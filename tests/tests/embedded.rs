@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test")]
 #![expect(clippy::print_stdout, reason = "the run reports how much it did")]
 
+#[path = "embedded/kept.rs"]
+mod kept;
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

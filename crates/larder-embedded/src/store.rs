@@ -306,15 +306,14 @@ impl Shared {
         self.objects.invalidate(&key_of(row));
     }
 
-    /// Takes away those of `rows` that are still there and pass `test`, or lets them expire; says
-    /// how many were fresh. The lock is let go of now and then.
+    /// Takes away those of `rows` that are still there, or lets them expire; says how many were
+    /// fresh. The lock is let go of now and then.
     fn depart_rows(
         &self,
         model: &ModelState,
         rows: &[Arc<Row>],
         fate: Fate,
         now: Timestamp,
-        test: impl Fn(&Row) -> bool,
     ) -> u64 {
         let mut gone = 0;
         for rows in rows.chunks(BATCH) {
@@ -324,7 +323,7 @@ impl Shared {
                     .live
                     .get(&row.id)
                     .or_else(|| state.hidden.get(&row.id));
-                if there.is_some_and(|there| there.seq == row.seq) && test(row) {
+                if there.is_some_and(|there| there.seq == row.seq) {
                     gone += u64::from(self.depart(model, &mut state, &row.id, fate, now));
                 }
             }
@@ -355,7 +354,7 @@ impl Shared {
                 rows.push(row);
             }
         }
-        Ok(self.depart_rows(model, &rows, fate, snapshot.now, |_| true))
+        Ok(self.depart_rows(model, &rows, fate, snapshot.now))
     }
 
     /// The same of all rows that have one of the tags.
@@ -649,11 +648,15 @@ impl Shared {
             let rows = live.rows.iter().flatten();
             let idle = rows.filter(|row| !row.is_dead() && row.is_idle(now, self.idle));
             let idle: Vec<_> = idle.cloned().collect();
-            let is_idle = |row: &Row| row.is_idle(now, self.idle);
-            let count = idle.len() as u64;
-            self.depart_rows(model, &idle, Fate::Remove, now, is_idle);
-            let counter = &model.counters.expirations;
-            counter.fetch_add(count, Ordering::Relaxed);
+            for rows in idle.chunks(BATCH) {
+                let mut state = model.state.lock();
+                for row in rows {
+                    if state.holds(&row.id, row.seq) && row.is_idle(now, self.idle) {
+                        self.depart(model, &mut state, &row.id, Fate::Remove, now);
+                        model.counters.expirations.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            }
         }
     }
 

@@ -14,7 +14,7 @@ use larder_core::codec;
 use larder_core::expr::Expr;
 use larder_core::query::{Answer, Cursor, Order, Projection, Query};
 use larder_core::store::{
-    Content, Fate, Found, Model, Object, Put, Removal, Selection, Stored, Want,
+    Content, Fate, Found, Mark, Model, Object, Put, Removal, Selection, Stored, Tombstone, Want,
 };
 use larder_testkit::ManualClock;
 use larder_testkit::generate::{self, AnyId, AnyObject, Cell, Dice, IdShape, Question, Tree};
@@ -89,6 +89,7 @@ pub(crate) async fn world(seed: u64, tally: &mut Tally) {
         tally.differ(seed, begun_at, &what);
         return;
     }
+    let mut marks = Vec::new();
     for round in 0..20 {
         let writes = match round {
             0 => dice.below(60),
@@ -100,8 +101,21 @@ pub(crate) async fn world(seed: u64, tally: &mut Tally) {
                 return;
             }
         }
+        let keys: Vec<IdKey> = (0..8).map(|_| ids[dice.below(ids.len())].key()).collect();
+        let agree = async {
+            world.read(&keys).await?;
+            world.count().await?;
+            world.still(&marks).await
+        };
+        if let Err(what) = agree.await {
+            tally.differ(seed, begun_at, &what);
+            return;
+        }
         let recent = stored.len().saturating_sub(300);
         let samples: Vec<&AnyObject> = stored[recent..].iter().map(|object| &**object).collect();
+        if round % 3 == 0 {
+            marks = world.mark(&mut dice, &samples).await;
+        }
         for _ in 0..10 {
             let mut leaf = |dice: &mut Dice| generate::leaf(dice, &world.schema, &samples);
             let depth = dice.below(6);
@@ -181,14 +195,24 @@ impl World {
                     let Ok(document) = Document::of(&self.schema, &*object) else {
                         continue;
                     };
+                    if dice.chance(6) {
+                        puts.push(put(dice, object.id_key(), Content::Absent));
+                        continue;
+                    }
                     stored.push(Arc::clone(&object));
-                    puts.push(put(dice, object, document));
+                    let id = object.id_key();
+                    puts.push(put(dice, id, Content::Object(object, document)));
                 }
                 self.put(puts).await
             }
             64..76 => {
                 let keys: Vec<IdKey> = (0..=dice.below(3)).map(|_| id(dice).key()).collect();
                 let stale = dice.below(10);
+                let fate = fate(dice);
+                let tombstone = dice.chance(15).then(|| Tombstone {
+                    revision: dice.below(6) as u64,
+                    lifetime: Duration::from_millis(dice.below(60) as u64),
+                });
                 let mut said = Vec::new();
                 for (contender, model) in &self.subjects {
                     let found = contender
@@ -201,6 +225,7 @@ impl World {
                         .zip(&found)
                         .map(|(key, found)| {
                             let mut removal = Removal::new(key.clone());
+                            (removal.fate, removal.tombstone) = (fate, tombstone);
                             removal.if_version = match (stale, found) {
                                 (0, Some(found)) => Some(found.version),
                                 (1, Some(found)) => Some(found.version.wrapping_sub(1)),
@@ -233,14 +258,11 @@ impl World {
                 self.flush();
                 Ok(())
             }
-            97 if dice.chance(20) => {
-                for (contender, model) in &self.subjects {
-                    let all = contender
-                        .store
-                        .remove_where(model, &Selection::All, Fate::Remove);
-                    all.await.unwrap();
-                }
-                Ok(())
+            97 if dice.chance(20) => self.remove_where(Selection::All, fate(dice)).await,
+            97 if dice.chance(50) => {
+                let tags = dice.pick(&[&["a"][..], &["b"], &["b", "c"], &["d"], &[]]);
+                let tags = Tags::new(tags.iter().copied());
+                self.remove_where(Selection::Tagged(tags), fate(dice)).await
             }
             97 => {
                 let samples: Vec<&AnyObject> = stored.iter().map(|object| &**object).collect();
@@ -248,21 +270,58 @@ impl World {
                 let Ok(expr) = Expr::bind(filter, &self.schema) else {
                     return Ok(());
                 };
-                let mut said = Vec::new();
-                for (contender, model) in &self.subjects {
-                    let selection = Selection::Where(expr.clone());
-                    let removed = contender
-                        .store
-                        .remove_where(model, &selection, Fate::Remove);
-                    said.push(removed.await.unwrap());
-                }
-                self.agreed(&format!("remove_where {expr:?}"), &said)
+                self.remove_where(Selection::Where(expr), fate(dice)).await
             }
             _ => {
                 self.read(&(0..5).map(|_| id(dice).key()).collect::<Vec<_>>())
                     .await
             }
         }
+    }
+
+    async fn remove_where(&self, selection: Selection, fate: Fate) -> Result<(), String> {
+        let mut said = Vec::new();
+        for (contender, model) in &self.subjects {
+            let removed = contender.store.remove_where(model, &selection, fate);
+            said.push(removed.await.unwrap());
+        }
+        self.agreed(&format!("remove_where {selection:?} {fate:?}"), &said)
+    }
+
+    /// What the stores count of what is there, stale and absent.
+    async fn count(&self) -> Result<(), String> {
+        let mut said = Vec::new();
+        for (contender, model) in &self.subjects {
+            let stats = contender.store.stats(model).await.unwrap();
+            said.push((stats.objects, stats.stale, stats.absent));
+        }
+        self.agreed("stats", &said)
+    }
+
+    /// A mark in every store, on what a random condition means.
+    async fn mark(&self, dice: &mut Dice, samples: &[&AnyObject]) -> Vec<Mark> {
+        let filter = generate::leaf(dice, &self.schema, samples);
+        let expr = Expr::bind(filter, &self.schema).unwrap_or(Expr::All);
+        let mut marks = Vec::new();
+        for (contender, model) in &self.subjects {
+            marks.push(contender.store.mark(model, &expr).await.unwrap());
+        }
+        marks
+    }
+
+    /// No store may say that all is still there where the reference knows better.
+    async fn still(&self, marks: &[Mark]) -> Result<(), String> {
+        let mut reference = None;
+        for ((contender, model), mark) in self.subjects.iter().zip(marks) {
+            let still = contender.store.still(model, mark).await.unwrap();
+            if still && !*reference.get_or_insert(still) {
+                return Err(format!(
+                    "  a mark\n  reference false\n  {} true",
+                    contender.name
+                ));
+            }
+        }
+        Ok(())
     }
 
     /// Stores an object under every id, most with a keyword and a word of their own, and takes
@@ -291,7 +350,10 @@ impl World {
                 continue;
             };
             stored.push(Arc::clone(&object));
-            puts.push((put(dice, object, document).0, false));
+            let id = object.id_key();
+            let mut put = put(dice, id, Content::Object(object, document)).0;
+            put.condition = Condition::Always;
+            puts.push((put, false));
         }
         self.put(puts).await?;
         self.flush();
@@ -337,29 +399,28 @@ impl World {
     }
 
     async fn read(&self, keys: &[IdKey]) -> Result<(), String> {
-        let mut reference: Option<Vec<Option<Found>>> = None;
-        for (contender, model) in &self.subjects {
-            let found = contender
-                .store
-                .get_many(model, keys, Want::Fresh)
-                .await
-                .unwrap();
-            let Some(wanted) = &reference else {
-                reference = Some(found);
-                continue;
-            };
-            let alike = wanted
-                .iter()
-                .zip(&found)
-                .all(|(wanted, found)| match (wanted, found) {
-                    (Some(wanted), Some(found)) => same_found(wanted, found),
-                    (wanted, found) => wanted.is_none() == found.is_none(),
-                });
-            if !alike {
-                return Err(format!(
-                    "  get_many {keys:?}\n  reference {wanted:?}\n  {} {found:?}",
-                    contender.name
-                ));
+        for want in [Want::Fresh, Want::Kept] {
+            let mut reference: Option<Vec<Option<Found>>> = None;
+            for (contender, model) in &self.subjects {
+                let found = contender.store.get_many(model, keys, want).await.unwrap();
+                let Some(wanted) = &reference else {
+                    reference = Some(found);
+                    continue;
+                };
+                let alike =
+                    wanted
+                        .iter()
+                        .zip(&found)
+                        .all(|(wanted, found)| match (wanted, found) {
+                            (Some(wanted), Some(found)) => same_found(wanted, found),
+                            (wanted, found) => wanted.is_none() == found.is_none(),
+                        });
+                if !alike {
+                    return Err(format!(
+                        "  get_many {keys:?} {want:?}\n  reference {wanted:?}\n  {} {found:?}",
+                        contender.name
+                    ));
+                }
             }
         }
         Ok(())
@@ -638,23 +699,41 @@ fn lifetime(dice: &mut Dice) -> Lifetime {
     }
 }
 
+fn fate(dice: &mut Dice) -> Fate {
+    if dice.chance(40) {
+        Fate::Expire
+    } else {
+        Fate::Remove
+    }
+}
+
 /// A put on any condition; and whether that is to be the version that the store holds.
-fn put(dice: &mut Dice, object: Arc<AnyObject>, document: Document) -> (Put, bool) {
+fn put(dice: &mut Dice, id: IdKey, content: Content) -> (Put, bool) {
     let condition = match dice.below(20) {
         0 => Condition::IfAbsent,
         1 => Condition::IfPresent,
         2 => Condition::IfVersion(u64::MAX),
+        3 | 4 => Condition::IfNewer,
         _ => Condition::Always,
     };
     let tags = match dice.below(8) {
         0 => Some(Tags::new(["a", "b"])),
         1 => Some(Tags::default()),
+        2 => Some(Tags::new(["c"])),
         _ => None,
     };
-    let mut put = Put::new(object.id_key(), Content::Object(object, document));
+    let millis = |dice: &mut Dice| Duration::from_millis(dice.below(40) as u64);
+    let mut put = Put::new(id, content);
     put.lifetime = lifetime(dice);
     put.tags = tags;
     put.condition = condition;
+    put.stale_for = match dice.below(4) {
+        0 => None,
+        1 => Some(millis(dice)),
+        _ => Some(Duration::ZERO),
+    };
+    put.revision = dice.chance(20).then(|| dice.below(6) as u64);
+    put.cost = millis(dice);
     (put, dice.chance(5))
 }
 
@@ -672,10 +751,22 @@ fn same_rows(a: &Answer, b: &Answer) -> bool {
 fn same_found(a: &Found, b: &Found) -> bool {
     let one_object = match (&a.object, &b.object) {
         (Stored::Live(a), Stored::Live(b)) if Arc::ptr_eq(a, b) => true,
+        (Stored::Absent, other) | (other, Stored::Absent) => matches!(other, Stored::Absent),
         // As text, which tells `-0.0` from `0.0`.
         (a, b) => format!("{:?}", read(a)) == format!("{:?}", read(b)),
     };
-    one_object && a.expires_at == b.expires_at && a.tags == b.tags
+    let terms = |found: &Found| {
+        let Found {
+            expires_at,
+            created_at,
+            stale_for,
+            cost,
+            revision,
+            ..
+        } = *found;
+        (expires_at, created_at, stale_for, cost, revision)
+    };
+    one_object && terms(a) == terms(b) && a.tags == b.tags
 }
 
 fn read(stored: &Stored) -> AnyObject {
@@ -685,7 +776,7 @@ fn read(stored: &Stored) -> AnyObject {
             any.downcast_ref::<AnyObject>().unwrap().clone()
         }
         Stored::Encoded(bytes, codec) => codec::decode(&**codec, bytes).unwrap(),
-        Stored::Absent => unreachable!("nobody asked for it"),
+        Stored::Absent => unreachable!("an answer of objects"),
     }
 }
 
