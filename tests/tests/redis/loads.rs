@@ -9,7 +9,7 @@ use larder::{Cache, CacheModel, RedisStore};
 use larder_core::expr::Expr;
 use larder_core::store::{
     Begin, CacheStore, Content, Fate, Found, Guard, LeaseRequest, Leases as _, Lifetime, Mark,
-    Model, Put, PutOutcome, Removal, Selection, Token, Want,
+    Model, Put, PutOutcome, Selection, Token, Want,
 };
 use larder_core::{Document, Id as _, Object, Tags};
 use larder_testkit::ManualClock;
@@ -84,12 +84,6 @@ impl Program {
         let ids = [id.to_key()];
         let found = self.store.get_many(&self.model, &ids, Want::Kept);
         ends(found).await.unwrap().swap_remove(0)
-    }
-
-    async fn remove(&self, removal: Removal) {
-        let removals = [removal];
-        let removed = self.store.remove_many(&self.model, &removals);
-        ends(removed).await.unwrap();
     }
 
     async fn invalidate(&self, tags: &[&str]) -> u64 {

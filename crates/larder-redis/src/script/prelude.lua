@@ -37,10 +37,13 @@ local known
 --             written since
 local function state()
   if not known then
-    local names = {'moment', 'epoch', 'cleared', 'departed', 'watch', 'since', 'earliest'}
-    local values = redis.call('HMGET', STATE, unpack(names))
-    known = {}
-    for place, name in ipairs(names) do known[name] = tonumber(values[place]) end
+    local v = redis.call(
+      'HMGET', STATE, 'moment', 'epoch', 'cleared', 'departed', 'watch', 'since', 'earliest')
+    known = {
+      moment = tonumber(v[1]), epoch = tonumber(v[2]), cleared = tonumber(v[3]),
+      departed = tonumber(v[4]), watch = tonumber(v[5]), since = tonumber(v[6]),
+      earliest = tonumber(v[7]),
+    }
   end
   return known
 end

@@ -15,7 +15,7 @@ use crate::generate::Dice;
 use crate::reference::ReferenceStore;
 
 const IDS: std::ops::Range<u64> = 0..5;
-const RUNS: u64 = 150;
+const RUNS: u64 = 10;
 const STEPS: usize = 50;
 
 /// Whatever is written, removed and loaded in whatever order, a store has what the reference has:
