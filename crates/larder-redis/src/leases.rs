@@ -7,7 +7,8 @@ use larder_core::{IdKey, Result};
 use redis::Value;
 
 use crate::reply::{self, unexpected};
-use crate::store::{Shared, Slot, write_token};
+use crate::store::{Shared, Slot};
+use crate::write::write_token;
 
 impl Shared {
     pub(crate) async fn begin_many(

@@ -10,6 +10,10 @@ mod fields;
 
 mod script;
 
+mod read;
+
+mod write;
+
 mod index;
 
 mod query;

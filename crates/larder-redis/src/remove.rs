@@ -11,7 +11,8 @@ use crate::layout;
 use crate::link::Session;
 use crate::reply::{self, unexpected};
 use crate::search::{Failure, Fetch, Hits, Sought};
-use crate::store::{Home, Shared, Slot, complete, fate_name};
+use crate::store::{Home, Shared, Slot, complete};
+use crate::write::fate_name;
 
 /// How many entries are looked for at once.
 const FOUND_AT_ONCE: usize = 10_000;

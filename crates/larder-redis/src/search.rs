@@ -23,8 +23,9 @@ use crate::fields::{self, SortBytes};
 use crate::layout::{BODY, EXPIRY, HEADER, Header, ID, Reading};
 use crate::link::Session;
 use crate::query::{Compiled, Rows, compile, compile_tags};
+use crate::read::Entry;
 use crate::reply::{self, unexpected};
-use crate::store::{Entry, Shared, Slot};
+use crate::store::{Shared, Slot};
 
 /// From how many expansions of a pattern on the server finds all that there can be.
 const ALL_TERMS: u64 = 100_000_000;

@@ -6,13 +6,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use larder_core::aggregate::{AggregateQuery, Aggregated};
-use larder_core::codec::{self, Codec};
 use larder_core::expr::Expr;
 use larder_core::query::{Answer, Projection, Query, Row};
 use larder_core::store::{
-    Begin, BoxFuture, CacheStore, Capability, Condition, Content, Fate, Found, Guard, LeaseRequest,
-    Leases, Lifetime, Mark, Model, Probe, Put, PutOutcome, Removal, Selection, StoreStats, Stored,
-    Tags, Token, Want,
+    Begin, BoxFuture, CacheStore, Capability, Fate, Found, LeaseRequest, Leases, Lifetime, Mark,
+    Model, Probe, Put, PutOutcome, Removal, Selection, StoreStats, Stored, Token, Want,
 };
 use larder_core::{
     Clock, Error, ErrorKind, Extent, IdKey, Result, Schema, SystemClock, Timestamp, Total,
@@ -21,19 +19,17 @@ use larder_core::{
 use parking_lot::{Mutex, RwLock};
 use redis::{Cmd, Value, cmd};
 
-use crate::config::{ReadPolicy, RedisBuilder};
+use crate::config::RedisBuilder;
 use crate::error;
-use crate::fields;
 use crate::index::{self, Progress};
-use crate::layout::{self, BODY, HEADER, Header, Layout, NONE, Reading, TAGS};
+use crate::layout::{self, Layout};
 use crate::link::{Link, Session};
-use crate::mark::Moment;
 use crate::reply::{self, unexpected};
 use crate::script::{Script, Scripts};
 use crate::search::{Failure, Fetch, Hit, Hits, Search, Sought};
 
 /// How many commands go out at once.
-const BATCH: usize = 512;
+pub(crate) const BATCH: usize = 512;
 /// How long the server keeps an entry behind its expiry where the clock is not the server's.
 const FOREIGN_CLOCK_GRACE: Duration = Duration::from_secs(3_600);
 /// How many entries are measured to tell the size of all.
@@ -64,7 +60,7 @@ pub(crate) struct Shared {
     pub(crate) capability: Capability,
     slots: RwLock<Vec<Arc<Slot>>>,
     closed: AtomicBool,
-    failed_reads: AtomicU64,
+    pub(crate) failed_reads: AtomicU64,
 }
 
 /// What the store knows of one model.
@@ -79,7 +75,7 @@ pub(crate) struct Slot {
     complete: Mutex<Option<Complete>>,
     /// When the use of the index was last written down.
     registered: Mutex<Option<Instant>>,
-    foreign: AtomicU64,
+    pub(crate) foreign: AtomicU64,
 }
 
 /// Where the keys of the namespace are.
@@ -98,25 +94,6 @@ struct Complete {
     run: String,
     /// The name to ask it by.
     index: Arc<str>,
-}
-
-/// What was found under a key.
-pub(crate) enum Entry {
-    /// An entry of this model.
-    Own(Found),
-    /// The same, of which the server has to say whether it was invalidated by a tag. What its index
-    /// finds was not.
-    Stamped(Found),
-    /// Its version, where no more was asked for.
-    Version(u64),
-    /// Nothing, or nothing of what was wanted.
-    Missing,
-    /// An entry of another version of the model.
-    Other,
-    /// An object by a codec of this number, which this build lacks.
-    Unreadable(u8),
-    /// Something that Larder did not write.
-    Foreign,
 }
 
 impl fmt::Debug for RedisStore {
@@ -321,18 +298,6 @@ impl Shared {
         Ok(answers)
     }
 
-    fn lifetime(&self, lifetime: Lifetime, now: Timestamp) -> String {
-        match lifetime {
-            Lifetime::Keep => "keep".to_owned(),
-            Lifetime::For(time) => now.saturating_add(time).as_millis().to_string(),
-            Lifetime::Default => match self.config.ttl {
-                Some(time) => now.saturating_add(time).as_millis().to_string(),
-                None => "-".to_owned(),
-            },
-            Lifetime::Forever => "-".to_owned(),
-        }
-    }
-
     async fn ensure_model(&self, schema: &Arc<Schema>) -> Result<Model> {
         if self.closed.load(Ordering::Acquire) {
             return Err(closed());
@@ -530,158 +495,6 @@ impl Shared {
         }
     }
 
-    async fn get_many(&self, slot: &Slot, ids: &[IdKey], want: Want) -> Result<Vec<Option<Found>>> {
-        let read = async {
-            let session = self.session().await?;
-            slot.get(self, &session, ids, want, self.now(), self.config.timeout)
-                .await
-        };
-        match read.await {
-            Err(error)
-                if self.config.reads == ReadPolicy::FailOpen
-                    && matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout) =>
-            {
-                self.failed_reads.fetch_add(1, Ordering::Relaxed);
-                Ok(vec![None; ids.len()])
-            }
-            read => read,
-        }
-    }
-
-    async fn put_many(&self, slot: &Slot, puts: Vec<Put>) -> Result<Vec<PutOutcome>> {
-        let codec = self.config.codec_or_default()?;
-        let now = self.now();
-        // Before anything is stored.
-        let mut bodies = Vec::with_capacity(puts.len());
-        for put in &puts {
-            bodies.push(match &put.content {
-                Content::Object(object, document) => Some((object.encode(&*codec)?, document)),
-                Content::Absent => None,
-            });
-        }
-        if puts.is_empty() {
-            return Ok(Vec::new());
-        }
-        let session = self.session().await?;
-        let mut calls = Vec::with_capacity(puts.len());
-        for (put, body) in puts.iter().zip(bodies) {
-            let mut call = self.entry_call(&session, &self.scripts.put, slot, &put.id, now);
-            match put.condition {
-                Condition::Always => call.arg("*"),
-                Condition::IfAbsent => call.arg("absent"),
-                Condition::IfPresent => call.arg("present"),
-                Condition::IfVersion(version) => call.arg(version),
-                Condition::IfNewer => call.arg("newer"),
-            };
-            call.arg(self.lifetime(put.lifetime, now));
-            match put.stale_for {
-                Some(time) => call.arg(layout::write_duration(time)),
-                None => call.arg(""),
-            };
-            match &put.tags {
-                Some(tags) => call.arg(format!("={}", layout::write_tags(tags))),
-                None => call.arg(""),
-            };
-            match &body {
-                Some((body, _)) => call.arg(codec.number()).arg(&body[..]),
-                None => call.arg(NONE).arg(""),
-            };
-            call.arg(layout::write_revision(put.revision))
-                .arg(layout::write_duration(put.cost));
-            match &put.guard {
-                Some(Guard::Lease(token)) => call.arg("lease").arg(write_token(*token)),
-                Some(Guard::Since(mark)) => {
-                    let moment = Moment::of(mark, slot)?.number_on(&session);
-                    call.arg("since").arg(moment)
-                }
-                None => call.arg("").arg(""),
-            };
-            let tags = put.tags.as_ref().map_or(&[][..], Tags::as_slice);
-            if !tags.is_empty() {
-                call.arg(TAGS).arg(fields::write_tags(tags));
-            }
-            let fields = match body {
-                Some((_, document)) => fields::write(&slot.schema, document, &put.id),
-                None => fields::write_id(&put.id),
-            };
-            for (name, value) in fields {
-                call.arg(name).arg(value);
-            }
-            calls.push(call);
-        }
-        slot.register(self, &session).await?;
-        self.scripts(&session, &self.scripts.put, calls)
-            .await?
-            .iter()
-            .map(outcome)
-            .collect()
-    }
-
-    async fn remove_many(&self, slot: &Slot, removals: &[Removal]) -> Result<Vec<bool>> {
-        let now = self.now();
-        let session = self.session().await?;
-        let calls = removals.iter().map(|removal| {
-            let mut call = self.removal(&session, slot, removal, now);
-            call.arg("").arg("");
-            call
-        });
-        self.tell(&session, &self.scripts.remove, calls.collect())
-            .await
-    }
-
-    /// The call that removes an entry, up to the fence that it may put up.
-    pub(crate) fn removal(
-        &self,
-        session: &Session,
-        slot: &Slot,
-        removal: &Removal,
-        now: Timestamp,
-    ) -> Cmd {
-        let mut call = self.entry_call(session, &self.scripts.remove, slot, &removal.id, now);
-        call.arg(fate_name(removal.fate));
-        match removal.if_version {
-            Some(version) => call.arg(version),
-            None => call.arg(""),
-        };
-        match removal.tombstone {
-            Some(tombstone) => call
-                .arg(layout::write_revision(Some(tombstone.revision)))
-                .arg(now.saturating_add(tombstone.lifetime).as_millis()),
-            None => call.arg("").arg(""),
-        };
-        match removal.fence {
-            Some(fence) => call.arg(write_token(fence)),
-            None => call.arg(""),
-        };
-        call
-    }
-
-    async fn touch_many(
-        &self,
-        slot: &Slot,
-        ids: &[IdKey],
-        lifetime: Lifetime,
-    ) -> Result<Vec<bool>> {
-        let now = self.now();
-        let session = self.session().await?;
-        let calls = ids.iter().map(|id| {
-            let mut call = self.entry_call(&session, &self.scripts.touch, slot, id, now);
-            call.arg(self.lifetime(lifetime, now));
-            call
-        });
-        self.tell(&session, &self.scripts.touch, calls.collect())
-            .await
-    }
-
-    /// Runs calls that answer yes or no.
-    async fn tell(&self, session: &Session, script: &Script, calls: Vec<Cmd>) -> Result<Vec<bool>> {
-        let answers = self.scripts(session, script, calls).await?;
-        Ok(answers
-            .iter()
-            .map(|answer| matches!(answer, Value::Int(1)))
-            .collect())
-    }
-
     /// The next keys of a model; `None` behind the last. Keys that come or go meanwhile may be
     /// seen or not; all others are seen.
     pub(crate) async fn keys(
@@ -815,7 +628,7 @@ impl Slot {
     }
 
     /// Writes down that the index is in use, now and then.
-    async fn register(&self, shared: &Shared, session: &Session) -> Result<()> {
+    pub(crate) async fn register(&self, shared: &Shared, session: &Session) -> Result<()> {
         if !shared.capability.query {
             return Ok(());
         }
@@ -834,210 +647,12 @@ impl Slot {
         }
         Ok(())
     }
-
-    /// Reads entries by id.
-    pub(crate) async fn get(
-        &self,
-        shared: &Shared,
-        session: &Session,
-        ids: &[IdKey],
-        want: Want,
-        now: Timestamp,
-        deadline: Duration,
-    ) -> Result<Vec<Option<Found>>> {
-        let mut found = Vec::with_capacity(ids.len());
-        let (mut foreign, mut stamped) = (Vec::new(), Vec::new());
-        for ids in ids.chunks(BATCH) {
-            let mut pipe = redis::pipe();
-            for id in ids {
-                pipe.cmd("HMGET")
-                    .arg(self.layout.key(id))
-                    .arg(HEADER)
-                    .arg(BODY);
-            }
-            let answers = session.run(deadline, &pipe).await?;
-            for (id, answer) in ids.iter().zip(answers) {
-                let entry = match answer {
-                    Value::Array(mut parts) => {
-                        let body = parts.pop();
-                        let header = parts.pop().unwrap_or_default();
-                        self.entry(shared, header, body, now, want)
-                    }
-                    // Another kind of value than a hash.
-                    Value::ServerError(cause) if cause.code() == "WRONGTYPE" => Entry::Foreign,
-                    Value::ServerError(cause) => return Err(error::of_server(&cause)),
-                    _ => return Err(unexpected("HMGET")),
-                };
-                match &entry {
-                    Entry::Unreadable(number) => return Err(codec::missing(*number)),
-                    Entry::Foreign => foreign.push(id),
-                    Entry::Stamped(_) => stamped.push(found.len()),
-                    _ => {}
-                }
-                found.push(entry.found());
-            }
-        }
-        if !stamped.is_empty() {
-            let calls = stamped.iter().map(|place| {
-                let keys = [self.layout.key(&ids[*place])];
-                shared.call(session, &shared.scripts.look, self, &keys, now)
-            });
-            let calls = calls.collect();
-            let answers = shared.scripts(session, &shared.scripts.look, calls).await?;
-            for (place, answer) in stamped.into_iter().zip(answers) {
-                found[place] = self.looked_at(shared, answer, want, now)?;
-            }
-        }
-        if !foreign.is_empty() {
-            let calls = foreign
-                .into_iter()
-                .map(|id| shared.entry_call(session, &shared.scripts.heal, self, id, now));
-            // On a replica it stays what it is, a miss.
-            let healed = shared
-                .scripts(session, &shared.scripts.heal, calls.collect())
-                .await;
-            let healed = healed.unwrap_or_default();
-            let healed = healed
-                .iter()
-                .filter(|answer| matches!(answer, Value::Int(1)));
-            self.foreign
-                .fetch_add(healed.count() as u64, Ordering::Relaxed);
-        }
-        Ok(found)
-    }
-
-    /// The entry that a script answers: its header and its object, as invalidations have left it.
-    pub(crate) fn looked_at(
-        &self,
-        shared: &Shared,
-        answer: Value,
-        want: Want,
-        now: Timestamp,
-    ) -> Result<Option<Found>> {
-        let Value::Array(parts) = answer else {
-            return Err(unexpected("a script"));
-        };
-        let mut parts = parts.into_iter();
-        let header = parts.next().unwrap_or_default();
-        let body = parts.next().unwrap_or_default();
-        let header = match Header::read(
-            reply::bytes(&header).unwrap_or_default(),
-            &self.layout.fingerprint,
-        ) {
-            Reading::Own(header) => header,
-            Reading::Other | Reading::Foreign => return Ok(None),
-        };
-        match shared.whole(header, body, now, want) {
-            Entry::Unreadable(number) => Err(codec::missing(number)),
-            entry => Ok(entry.found()),
-        }
-    }
-
-    /// What an entry is, by its header, and with its object if that is given.
-    pub(crate) fn entry(
-        &self,
-        shared: &Shared,
-        header: Value,
-        body: Option<Value>,
-        now: Timestamp,
-        want: Want,
-    ) -> Entry {
-        let header = match (&header, &body) {
-            (Value::Nil, None | Some(Value::Nil)) => return Entry::Missing,
-            (header, _) => reply::bytes(header).unwrap_or_default(),
-        };
-        let header: Header = match Header::read(header, &self.layout.fingerprint) {
-            Reading::Own(header) => header,
-            Reading::Other => return Entry::Other,
-            Reading::Foreign => return Entry::Foreign,
-        };
-        let Some(body) = body else {
-            // Of what is looked for to be removed it does not matter how long it is kept.
-            return match want {
-                Want::Fresh if header.expires_at.is_some_and(|at| at <= now) => Entry::Missing,
-                _ => Entry::Version(header.version),
-            };
-        };
-        let is_stamped = header.is_stamped;
-        match shared.whole(header, body, now, want) {
-            Entry::Own(found) if is_stamped => Entry::Stamped(found),
-            entry => entry,
-        }
-    }
-}
-
-impl Entry {
-    fn found(self) -> Option<Found> {
-        match self {
-            Self::Own(found) => Some(found),
-            _ => None,
-        }
-    }
-}
-
-impl Shared {
-    /// The entry of a header and an object, if it is what is wanted.
-    fn whole(&self, header: Header, body: Value, now: Timestamp, want: Want) -> Entry {
-        let object = match header.codec {
-            None => Stored::Absent,
-            Some(number) => {
-                let Some(body) = reply::into_bytes(body) else {
-                    return Entry::Foreign;
-                };
-                let Some(codec) = self.codec(number) else {
-                    return Entry::Unreadable(number);
-                };
-                Stored::Encoded(body.into(), codec)
-            }
-        };
-        let found = Found {
-            object,
-            version: header.version,
-            expires_at: header.expires_at,
-            tags: header.tags,
-            created_at: header.created_at,
-            stale_for: header.stale_for,
-            cost: header.cost,
-            revision: header.revision,
-        };
-        let end = |at: Timestamp| at.saturating_add(found.stale_for) > now;
-        let is_wanted = match want {
-            Want::Fresh => !found.is_absent() && !found.is_stale(now),
-            Want::Kept => found.expires_at.is_none_or(end),
-        };
-        if is_wanted {
-            Entry::Own(found)
-        } else {
-            Entry::Missing
-        }
-    }
-
-    /// The codec of a number, if this build has it.
-    fn codec(&self, number: u8) -> Option<Arc<dyn Codec>> {
-        match self.config.codec_or_default() {
-            Ok(codec) if codec.number() == number => Some(codec),
-            _ => codec::by_number(number),
-        }
-    }
 }
 
 /// The run of the server as scripts know it: enough of it to tell runs apart.
 pub(crate) fn run_of(session: &Session) -> &str {
     let run = session.facts().id.as_str();
     run.get(..16).unwrap_or(run)
-}
-
-/// A token as scripts know it.
-pub(crate) fn write_token(token: Token) -> String {
-    format!("{:032x}", token.get())
-}
-
-/// A fate as scripts know it.
-pub(crate) fn fate_name(fate: Fate) -> &'static str {
-    match fate {
-        Fate::Remove => "remove",
-        Fate::Expire => "expire",
-    }
 }
 
 fn closed() -> Error {
@@ -1052,20 +667,6 @@ pub(crate) fn complete(progress: Progress) -> Result<()> {
             "the server is still building the index; ask again later",
         )
         .with_store(error::STORE)),
-    }
-}
-
-fn outcome(answer: &Value) -> Result<PutOutcome> {
-    let Value::Array(parts) = answer else {
-        return Err(unexpected("a write"));
-    };
-    // A refusal because nothing is there ends at what would be the version.
-    let version = parts.get(1).and_then(reply::whole);
-    match (parts.first(), version) {
-        (Some(Value::Int(1)), Some(version)) => Ok(PutOutcome::Stored(version)),
-        (Some(Value::Int(0)), there) => Ok(PutOutcome::Refused(there)),
-        (Some(Value::Int(2)), _) => Ok(PutOutcome::Outrun),
-        _ => Err(unexpected("a write")),
     }
 }
 
