@@ -219,7 +219,8 @@ impl Storm {
         let policy = Policy::default();
         let answer = race.cache.get_or_load_with(&id, &policy, load);
         let answer = answer.await.expect("an answer");
-        self.check_answer(race, id, since, answer.as_deref()).await;
+        self.check_answer("get_or_load", race, id, since, answer.as_deref())
+            .await;
     }
 
     async fn load_many(&self, dice: &mut Dice, race: &Race) {
@@ -233,7 +234,8 @@ impl Storm {
         let answers = answers.await.expect("answers");
         for (id, answer) in ids.into_iter().zip(answers) {
             let since = since[id as usize];
-            self.check_answer(race, id, since, answer.as_deref()).await;
+            self.check_answer("get_or_load_many", race, id, since, answer.as_deref())
+                .await;
         }
     }
 
@@ -249,22 +251,32 @@ impl Storm {
             let items = &page.as_ref().expect("a list").items;
             let answer = items.iter().find(|copy| copy.id == id);
             let since = since[id as usize];
-            self.check_answer(race, id, since, answer.map(|copy| &**copy))
+            self.check_answer("or_load", race, id, since, answer.map(|copy| &**copy))
                 .await;
         }
     }
 
     /// Checks what a load answered.
-    async fn check_answer(&self, race: &Race, id: u64, since: u64, answer: Option<&Copy>) {
+    async fn check_answer(
+        &self,
+        how: &str,
+        race: &Race,
+        id: u64,
+        since: u64,
+        answer: Option<&Copy>,
+    ) {
         // What another process is loading may be older: nothing says so until it is stored.
         if self.processes > 1 {
             return;
         }
-        self.check("a load", race, since, answer);
+        self.check(how, race, since, answer);
         if answer.is_none() {
             let now = self.source.version(Self::row(race, id)).await;
             if (since..=now).all(is_there) {
-                self.stale(format_args!("an absence of {:?} after {since}", race.kind));
+                let kind = race.kind;
+                self.stale(format_args!(
+                    "{how} of {kind:?} brings no {id} after {since}"
+                ));
             }
         }
     }
@@ -350,7 +362,7 @@ impl Storm {
             // All that the rows were.
             4 => {
                 let gone = cache.invalidate_where(|copy| copy.version.lt(last));
-                drop(gone.await.expect("an invalidation"));
+                gone.await.expect("an invalidation");
             }
             5 => drop(cache.expire_all().await.expect("an expiry")),
             _ => cache.clear().await.expect("a clearance"),
