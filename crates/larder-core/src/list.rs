@@ -19,7 +19,7 @@ use crate::model::{CacheModel, Object};
 use crate::policy::Policy;
 use crate::query::{Answer, Extent, Page, Place, Query, Row, Total, Truncation};
 use crate::runtime::Runtime;
-use crate::store::{BoxFuture, CacheStore, Guard, PutOutcome};
+use crate::store::{BoxFuture, CacheStore, Guard, PutOutcome, Want};
 
 /// What the load of a list brings.
 pub(crate) type ListLanding = Result<List>;
@@ -261,7 +261,7 @@ impl<M: CacheModel> Cache<M> {
         for object in loaded? {
             rows.insert(object.id_key(), object);
         }
-        let (unstored, truncated) = {
+        let (refused, truncated) = {
             let said = fill.said();
             (said.unstored, said.truncated)
         };
@@ -270,7 +270,7 @@ impl<M: CacheModel> Cache<M> {
             fact: None,
             truncated,
         };
-        let Some(mark) = mark.filter(|_| !unstored) else {
+        let Some(mark) = mark.filter(|_| !refused) else {
             return Ok(list);
         };
         let shared = self.store().leases().is_some();
@@ -286,17 +286,21 @@ impl<M: CacheModel> Cache<M> {
             threat.hits(document, tags)
         });
         let mut complete = !truncated;
+        // Rows that this does not store. Whether they are there has to be seen: what overtook them
+        // may not have told the store yet, or may have taken nothing away.
+        let mut unstored = Vec::new();
         let mut allowed = Vec::with_capacity(puts.len());
         for (put, leave) in puts.into_iter().zip(leave) {
             match leave {
                 Ok(()) => allowed.push(put),
                 Err(overtaken) => {
-                    // What was written meanwhile is there, or its removal has ended the mark.
                     complete &= overtaken == Overtaken::Written;
                     self.counters().rejected(overtaken.into());
+                    unstored.push(put.id);
                 }
             }
         }
+        let ids: Vec<IdKey> = allowed.iter().map(|put| put.id.clone()).collect();
         let outcomes = match allowed.is_empty() {
             true => Ok(Vec::new()),
             false => self.store().put_many(self.model(), allowed).await,
@@ -304,12 +308,13 @@ impl<M: CacheModel> Cache<M> {
         drop(storing);
         match outcomes {
             Ok(outcomes) => {
-                for outcome in outcomes {
-                    match outcome {
-                        PutOutcome::Stored(_) => {}
-                        PutOutcome::Outrun => self.counters().rejected(Rejection::Outrun),
-                        PutOutcome::Refused(_) => self.counters().rejected(Rejection::Older),
-                    }
+                for (id, outcome) in ids.into_iter().zip(outcomes) {
+                    self.counters().rejected(match outcome {
+                        PutOutcome::Stored(_) => continue,
+                        PutOutcome::Outrun => Rejection::Outrun,
+                        PutOutcome::Refused(_) => Rejection::Older,
+                    });
+                    unstored.push(id);
                 }
             }
             Err(_) => {
@@ -318,6 +323,7 @@ impl<M: CacheModel> Cache<M> {
             }
         }
         if complete
+            && self.are_there(&unstored).await
             && self
                 .store()
                 .still(self.model(), &mark)
@@ -330,6 +336,14 @@ impl<M: CacheModel> Cache<M> {
             list.fact = facts.learn(generation, expr, mark, until);
         }
         Ok(list)
+    }
+
+    async fn are_there(&self, ids: &[IdKey]) -> bool {
+        if ids.is_empty() {
+            return true;
+        }
+        let found = self.store().get_many(self.model(), ids, Want::Fresh).await;
+        found.is_ok_and(|found| found.iter().all(Option::is_some))
     }
 
     /// Waits for a list as long as the policy lets a caller wait.
