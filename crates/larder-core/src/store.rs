@@ -114,6 +114,8 @@ pub trait CacheStore: fmt::Debug + Send + Sync + 'static {
     /// were, where the store knows: one without queries need not look for what has a tag, and says
     /// zero. Ends every lease under which something of the kind could be on its way.
     ///
+    /// A store without queries may not know how many have a tag, and say none.
+    ///
     /// What is stale counts as it would if it were fresh. That an object is absent is forgotten
     /// under every filter: nobody knows whether it would match.
     fn remove_where<'a>(

@@ -123,7 +123,9 @@ pub async fn results_are_forgotten_by_tag(harness: Harness) {
     for number in 1..=4 {
         assert_eq!(*square.call(number).await.unwrap(), number * number);
     }
-    assert_eq!(square.forget_tagged(["even"]).await.unwrap(), 2);
+    let forgotten = square.forget_tagged(["even"]).await.unwrap();
+    // Without an index a store cannot tell how many there were.
+    assert_eq!(forgotten, if harness.expected().query { 2 } else { 0 });
     assert_eq!(square.stats().await.unwrap().store.objects, 2);
 }
 
@@ -149,7 +151,8 @@ pub async fn a_key_is_loaded_once(harness: Harness) {
         }
     }
     assert_eq!(calls.load(Ordering::SeqCst), 2);
-    assert_eq!(keys.remove_tagged(["t"]).await.unwrap(), 1);
+    let removed = keys.remove_tagged(["t"]).await.unwrap();
+    assert_eq!(removed, u64::from(harness.expected().query));
     assert_eq!(keys.get("abc").await.unwrap(), None);
     keys.set_with("x", 1, PutOptions::default().with_version(5))
         .await
