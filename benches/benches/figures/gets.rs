@@ -3,8 +3,9 @@
 use std::hash::BuildHasher;
 use std::hint::black_box;
 use std::sync::Arc;
+use std::time::Duration;
 
-use larder::EmbeddedStore;
+use larder::{EmbeddedStore, Policy};
 use larder_benches::data::{self, User, Users};
 use larder_benches::poll::ready;
 use larder_benches::timing::{Ratio, in_turns, time};
@@ -28,6 +29,18 @@ pub(crate) fn measure(scale: &Scale) -> Rows {
     let store = EmbeddedStore::builder().build()?;
     let cache = data::load(&store, 1, scale.objects)?;
     let timed = data::load_timed(scale.objects)?;
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let policy = Policy::builder()
+        .ttl(minutes(60))
+        .stale_while_revalidate(minutes(10))
+        .stale_if_error(minutes(60))
+        .refresh_at(0.8)
+        .refresh_by_chance(1.0)
+        .soft_timeout(minutes(1))
+        .hard_timeout(minutes(2))
+        .load_deadline(minutes(3))
+        .time_to_idle(minutes(50))
+        .build()?;
     let bare = moka::sync::Cache::new(u64::MAX);
     let quick =
         moka::sync::Cache::builder().build_with_hasher(foldhash::quality::RandomState::default());
@@ -51,6 +64,19 @@ pub(crate) fn measure(scale: &Scale) -> Rows {
             |id| drop(black_box(ready(timed.get(id)))),
             &bare,
         );
+        let load = |_: u64| std::future::ready(Ok::<_, std::io::Error>(None::<User>));
+        let loaded = compare(
+            scale,
+            &ids,
+            |id| {
+                drop(black_box(ready(timed.get_or_load_with(
+                    id,
+                    &policy,
+                    |id, _| load(id),
+                ))))
+            },
+            &bare,
+        );
         let hasher = compare(
             scale,
             &ids,
@@ -64,6 +90,11 @@ pub(crate) fn measure(scale: &Scale) -> Rows {
             format!("get with a ttl / moka, {name}"),
             Goal::None,
             lived,
+        ));
+        rows.push(row(
+            format!("get_or_load, all policies on / moka, {name}"),
+            goal,
+            loaded,
         ));
         rows.push(row(
             format!("get / moka with our hasher, {name}"),

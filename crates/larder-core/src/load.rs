@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use self::task::Led;
 use crate::cache::{Cache, decode, typed};
+use crate::clock::Timestamp;
 use crate::counters::Staleness;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flight::{Follow, Joined};
@@ -176,14 +177,29 @@ impl<M: CacheModel> Cache<M> {
                     self.count_read(true);
                     return Ok(Some(object));
                 }
-                Some(found)
+                Some(Some(found))
             }
-            Probe::Miss => None,
-            Probe::Unknown => self.look(&key).await,
+            Probe::Miss => Some(None),
+            Probe::Unknown => None,
         };
-        let mut answers = self
-            .obtain(vec![(key, found)], policy, one(load), false)
-            .await?;
+        // Apart, so that what need not wait stays small.
+        Box::pin(self.obtain_one(key, found, policy, one(load), false)).await
+    }
+
+    /// The object of one id, of which it is known or not what there is.
+    async fn obtain_one(
+        &self,
+        key: IdKey,
+        found: Option<Option<Found>>,
+        policy: &Policy,
+        bring: Bring<M>,
+        anew: bool,
+    ) -> Result<Option<Arc<M>>> {
+        let found = match found {
+            Some(found) => found,
+            None => self.look(&key).await,
+        };
+        let mut answers = self.obtain(vec![(key, found)], policy, bring, anew).await?;
         answers
             .pop()
             .ok_or_else(|| Error::internal("a load of one id answered none"))
@@ -251,14 +267,8 @@ impl<M: CacheModel> Cache<M> {
         T: Loaded<M>,
         E: LoadError,
     {
-        let key = id.key();
-        let found = self.look(&key).await;
-        let mut answers = self
-            .obtain(vec![(key, found)], self.policy(), one(load), true)
-            .await?;
-        answers
-            .pop()
-            .ok_or_else(|| Error::internal("a load of one id answered none"))
+        self.obtain_one(id.key(), None, self.policy(), one(load), true)
+            .await
     }
 
     /// Loads the objects with these ids anew, in one call, as [`reload`](Self::reload) does.
@@ -329,7 +339,7 @@ impl<M: CacheModel> Cache<M> {
         if let Some(expires_at) = found.expires_at {
             let now = self.store().now();
             let left = expires_at.saturating_since(now);
-            if left.is_zero() || policy.idle.is_some() {
+            if left.is_zero() || self.awake_until(found, now, left, policy).is_some() {
                 return None;
             }
             let lifetime = expires_at.saturating_since(found.created_at);
@@ -407,14 +417,10 @@ impl<M: CacheModel> Cache<M> {
         left: Duration,
         policy: &Policy,
     ) {
-        let Some(idle) = policy.idle else { return };
-        let now = self.store().now();
-        let end = self.lifetime_under(policy).map_or(idle, |ttl| {
-            let end = found.created_at.saturating_add(ttl);
-            idle.min(end.saturating_since(now))
-        });
-        // Not on every read: each costs a write.
-        if end.saturating_sub(left) >= idle / 16 {
+        if policy.idle.is_none() {
+            return;
+        }
+        if let Some(end) = self.awake_until(found, self.store().now(), left, policy) {
             let ids = std::slice::from_ref(key);
             let touched = self
                 .store()
@@ -424,6 +430,23 @@ impl<M: CacheModel> Cache<M> {
                 self.counters().store_failures.add(1);
             }
         }
+    }
+
+    /// For how long from now an entry is to be kept that was read, if that is to be written down:
+    /// not on every read, since each costs a write.
+    fn awake_until(
+        &self,
+        found: &Found,
+        now: Timestamp,
+        left: Duration,
+        policy: &Policy,
+    ) -> Option<Duration> {
+        let idle = policy.idle?;
+        let end = self.lifetime_under(policy).map_or(idle, |ttl| {
+            let end = found.created_at.saturating_add(ttl);
+            idle.min(end.saturating_since(now))
+        });
+        (end.saturating_sub(left) >= idle / 16).then_some(end)
     }
 
     /// How long what is loaded lives under a policy; `None` where only the store knows.

@@ -113,13 +113,14 @@ impl Policy {
 
     /// Whether an entry that is fresh for `left` more of its `lifetime` is to be loaded anew.
     pub(crate) fn is_eager(&self, lifetime: Duration, left: Duration, cost: Duration) -> bool {
-        let passed = lifetime.saturating_sub(left).as_secs_f64();
-        let due = |part| passed >= lifetime.as_secs_f64() * part;
+        let left = left.as_secs_f64();
+        let due = |part| left <= lifetime.as_secs_f64() * (1.0 - part);
         self.eager_at.is_some_and(due)
             || self.xfetch.is_some_and(|beta| {
                 // "Optimal Probabilistic Cache Stampede Prevention", Vattani and others, 2015.
-                let early = cost.as_secs_f64() * beta * -(1.0 - fastrand::f64()).ln();
-                early >= left.as_secs_f64()
+                // The logarithm of a random 53 bits is above -37: most reads need not draw one.
+                let early = cost.as_secs_f64() * beta;
+                early * 37.0 >= left && early * -(1.0 - fastrand::f64()).ln() >= left
             })
     }
 

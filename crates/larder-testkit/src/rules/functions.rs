@@ -116,7 +116,11 @@ pub async fn a_call_past_the_cache_leaves_it_alone(harness: Harness) {
 pub async fn results_are_forgotten_by_tag(harness: Harness) {
     let store = Arc::clone(harness.store());
     let square = CachedFn::builder_with(store, "square", |number: u64, fill| {
-        fill.add_tags([if number.is_multiple_of(2) { "even" } else { "odd" }]);
+        fill.add_tags([if number.is_multiple_of(2) {
+            "even"
+        } else {
+            "odd"
+        }]);
         async move { Ok::<_, io::Error>(number * number) }
     });
     let square = square.build().await.unwrap();
