@@ -1,6 +1,7 @@
 //! The objects: users made from a seed, the same in every run.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use larder::{Cache, CacheModel, EmbeddedStore, Result};
 use rand::rngs::StdRng;
@@ -156,6 +157,20 @@ pub fn ids(seed: u64, below: u64, count: usize) -> Vec<u64> {
 pub fn load(store: &EmbeddedStore, seed: u64, objects: usize) -> Result<Cache<User>> {
     let cache: Cache<User> = block_on(Cache::builder(store.clone()).build())?;
     block_on(fill(&cache, seed, objects))?;
+    store.flush()?;
+    Ok(cache)
+}
+
+/// A cache on a store of its own with the users of seed 1, each with a lifetime that outlives
+/// every measurement.
+///
+/// # Errors
+/// Those of the store.
+pub fn load_timed(objects: usize) -> Result<Cache<User>> {
+    let store = EmbeddedStore::builder().build()?;
+    let builder = Cache::builder(store.clone()).ttl(Duration::from_secs(86_400));
+    let cache: Cache<User> = block_on(builder.build())?;
+    block_on(fill(&cache, 1, objects))?;
     store.flush()?;
     Ok(cache)
 }

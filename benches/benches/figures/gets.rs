@@ -23,10 +23,11 @@ pub(crate) fn workloads(scale: &Scale) -> [(&'static str, Vec<u64>); 2] {
     ]
 }
 
-/// `Cache::get` and `peek` against a bare moka cache with the same ids and the same objects.
+/// `Cache::get`, of objects with a lifetime too, and `peek` against a bare moka cache with the same ids and the same objects.
 pub(crate) fn measure(scale: &Scale) -> Rows {
     let store = EmbeddedStore::builder().build()?;
     let cache = data::load(&store, 1, scale.objects)?;
+    let timed = data::load_timed(scale.objects)?;
     let bare = moka::sync::Cache::new(u64::MAX);
     let quick =
         moka::sync::Cache::builder().build_with_hasher(foldhash::quality::RandomState::default());
@@ -44,6 +45,12 @@ pub(crate) fn measure(scale: &Scale) -> Rows {
             &bare,
         );
         let peek = compare(scale, &ids, |id| drop(black_box(cache.peek(id))), &bare);
+        let lived = compare(
+            scale,
+            &ids,
+            |id| drop(black_box(ready(timed.get(id)))),
+            &bare,
+        );
         let hasher = compare(
             scale,
             &ids,
@@ -53,6 +60,11 @@ pub(crate) fn measure(scale: &Scale) -> Rows {
         let goal = Goal::AtMost(1.25);
         rows.push(row(format!("get / moka, {name}"), goal, get));
         rows.push(row(format!("peek / moka, {name}"), goal, peek));
+        rows.push(row(
+            format!("get with a ttl / moka, {name}"),
+            Goal::None,
+            lived,
+        ));
         rows.push(row(
             format!("get / moka with our hasher, {name}"),
             Goal::None,

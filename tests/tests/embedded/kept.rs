@@ -237,27 +237,36 @@ fn what_is_put_and_expires_in_turn_is_always_kept() {
     });
 }
 
-/// While a full store evicts, some touch what may be on its way out: in the end each read by id
-/// agrees with each query.
+/// While one model's writes push another's objects out of a full store, those are touched: in the
+/// end each read by id agrees with each query.
 #[test]
 fn what_is_touched_while_it_is_evicted_is_there_or_not() {
-    let store = EmbeddedStore::builder().max_objects(50).build().unwrap();
-    let cache: Cache<Item> = block_on(Cache::builder(store).build()).unwrap();
-    std::thread::scope(|scope| {
-        for worker in 0..4 {
-            let cache = &cache;
-            scope.spawn(move || {
-                for n in 0..3_000_u64 {
-                    let id = (n * 7 + worker * 13) % 100;
-                    if worker % 2 == 0 {
-                        block_on(cache.put(item(id))).unwrap();
-                    } else {
-                        block_on(cache.touch(&id, LONG)).unwrap();
-                    }
+    let store = EmbeddedStore::builder().max_objects(200).build().unwrap();
+    let cache = block_on(items(&store));
+    let busy = Cache::<Item>::builder(store.clone()).name("busy");
+    let busy = block_on(busy.build()).unwrap();
+    let ids: Vec<_> = (0..200_u64).map(|id| id.to_key()).collect();
+    for round in 0..40 {
+        block_on(cache.put_many((0..200).map(item))).unwrap();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                for id in 0..200 {
+                    block_on(busy.put(item(round * 200 + id))).unwrap();
                 }
             });
-        }
-    });
-    let there = block_on(coherent(&cache, 0..100));
-    assert_eq!(there.len(), 50);
+            scope.spawn(|| {
+                for time in 0..20 {
+                    let lifetime = Lifetime::For(LONG + ms(time));
+                    block_on(store.touch_many(cache.model(), &ids, lifetime)).unwrap();
+                }
+            });
+        });
+        block_on(async {
+            let count = stats(&cache).await.objects;
+            let ids: Vec<u64> = (0..200).collect();
+            let got = cache.get_many(&ids).await.unwrap();
+            assert_eq!(got.iter().flatten().count() as u64, count);
+            assert_eq!(cache.all().await.unwrap().len() as u64, count);
+        });
+    }
 }
