@@ -67,6 +67,8 @@ impl Threat {
 
 pub(crate) type EntryFlights = Flights<IdKey, Landing, Threat>;
 
+type Leave = Storing<IdKey, Landing, Threat>;
+
 /// What is being loaded into one model, by all caches of it in this process.
 #[derive(Debug, Default)]
 pub(crate) struct Loads {
@@ -1029,8 +1031,7 @@ impl<M: CacheModel> Cache<M> {
         let shared = self.store().leases().is_some();
         let mut released = Vec::new();
         let mut puts = Vec::new();
-        let mut storing: Vec<(Led<M>, Option<Arc<M>>, Storing<IdKey, Landing, Threat>)> =
-            Vec::new();
+        let mut storing: Vec<(Led<M>, Option<Arc<M>>, Leave)> = Vec::new();
         for led in leads {
             let key = led.lead.key().clone();
             self.loads().succeeded(&key);
