@@ -72,7 +72,7 @@ pub(crate) fn measure(scale: &Scale) -> Rows {
                 drop(black_box(ready(timed.get_or_load_with(
                     id,
                     &policy,
-                    |id, _| load(id),
+                    move |id, _| load(id),
                 ))))
             },
             &bare,

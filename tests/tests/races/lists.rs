@@ -116,7 +116,7 @@ impl World {
     }
 
     /// Changes the source; gives the number of the moment, which is the version of what changed.
-    fn change(&self, change: impl FnOnce(&mut Rows)) -> u64 {
+    fn change<T>(&self, change: impl FnOnce(&mut Rows) -> T) -> u64 {
         let mut history = self.history();
         let mut rows = history.moments.last().expect("a moment").clone();
         change(&mut rows);
@@ -145,28 +145,28 @@ impl World {
         let id = row.id;
         match self.below(13) {
             0..3 => {
-                self.change(|rows| drop(rows.insert(id, row.clone())));
+                self.change(|rows| rows.insert(id, row.clone()));
                 self.pause().await;
                 let ttl = Duration::from_secs(1 + self.below(40));
                 let options = PutOptions::default().with_ttl(ttl).with_tags(["put"]);
                 cache.put_with(row, options).await.expect("a put");
             }
             3 => {
-                let version = self.change(|rows| drop(rows.insert(id, row.clone())));
+                let version = self.change(|rows| rows.insert(id, row.clone()));
                 cache.put_if_newer(row, version).await.expect("a put");
             }
             4 => {
-                self.change(|rows| drop(rows.remove(&id)));
+                self.change(|rows| rows.remove(&id));
                 self.pause().await;
                 cache.remove(&id).await.expect("a removal");
             }
             5 => {
-                let version = self.change(|rows| drop(rows.remove(&id)));
+                let version = self.change(|rows| rows.remove(&id));
                 let removed = cache.remove_if_newer(&id, version).await;
                 removed.expect("a removal");
             }
             6 => {
-                self.change(|rows| drop(rows.insert(id, row.clone())));
+                self.change(|rows| rows.insert(id, row.clone()));
                 let updated = cache.update(&id, |there| *there = row.clone()).await;
                 if updated.expect("an update").is_none() {
                     cache.put(row).await.expect("a put");
