@@ -129,6 +129,8 @@ pub trait CacheStore: fmt::Debug + Send + Sync + 'static {
     /// Whether no object that the mark's expression matches has left the model since: removed,
     /// expired, evicted, or lost with the server that had it. An object that another one took
     /// the place of has not left. `true` is certain; `false` may be said to be on the safe side.
+    /// Where programs share the store, also that nothing of the model was removed or invalidated
+    /// at all, whether it was there or not: what its source holds then, nobody knows.
     fn still<'a>(&'a self, model: &'a Model, mark: &'a Mark) -> BoxFuture<'a, Result<bool>>;
 
     /// What programs that share the store agree by on who loads; `None` of a store that is this

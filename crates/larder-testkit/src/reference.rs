@@ -104,6 +104,14 @@ impl Entries {
         });
     }
 
+    /// For programs that share the store: what one of them says is gone may never have been
+    /// here, and be in the source now where another thinks that it knows everything.
+    fn end_watches(&self) {
+        for watch in self.watches.iter().filter_map(Weak::upgrade) {
+            watch.over.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Forgets what has come to its end by `now`.
     fn settle(&mut self, now: Timestamp) {
         let mut expired = Vec::new();
@@ -525,6 +533,10 @@ impl CacheStore for ReferenceStore {
         removals: &'a [Removal],
     ) -> BoxFuture<'a, Result<Vec<bool>>> {
         ready!(self.with(model, |entries, now| {
+            if self.capability.leases && removals.iter().any(|removal| removal.if_version.is_none())
+            {
+                entries.end_watches();
+            }
             let remove = |removal| entries.remove(now, removal);
             Ok(removals.iter().map(remove).collect())
         }))
@@ -582,6 +594,9 @@ impl CacheStore for ReferenceStore {
         fate: Fate,
     ) -> BoxFuture<'a, Result<u64>> {
         ready!(self.with(model, |entries, now| {
+            if self.capability.leases {
+                entries.end_watches();
+            }
             Ok(entries.remove_where(now, selection, fate))
         }))
     }

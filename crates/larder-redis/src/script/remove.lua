@@ -14,6 +14,8 @@ if ARGV[7] ~= '' then
   if revision and revision > ARGV[7] then return 0 end
 end
 depart(KEY, entry, ARGV[5])
+-- What is told to be gone may have come into what others know, and never have been here.
+if ARGV[6] == '' then left() end
 if not found.empty then redis.call('HDEL', BESIDE, 'lease') end
 if ARGV[7] ~= '' then
   local value = table.concat({ARGV[7], ARGV[8], text(moment())}, ' ')
