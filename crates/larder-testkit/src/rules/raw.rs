@@ -114,7 +114,7 @@ impl Raw {
             model: cache.model().clone(),
             cache,
             clock: harness.clock().clone(),
-            is_exact: !harness.expected().shared,
+            is_exact: !harness.expected().shared && !harness.expected().leases,
             authoritative: harness.expected().authoritative_probe,
         }
     }
