@@ -47,6 +47,10 @@ movies *args:
 parity cases="200000":
     LARDER_CASES={{ cases }} cargo test --release -p larder-tests --test parity -- --nocapture
 
+# The races in full: 10M raced operations on threads, 1M in four processes on Redis.
+races:
+    cargo test --release -p larder-tests --test races -- --nocapture
+
 # The figures of speed, each with its goal. Wants a quiet machine.
 figures:
     cargo bench -p larder-benches --bench figures

@@ -372,3 +372,36 @@ impl Drop for Told {
         println!("in world {} on {}", self.1, self.0);
     }
 }
+
+/// What the source has of group 1, in as many rows.
+async fn group(cache: &Cache<Listed>, rows: u64) -> usize {
+    let row = |id| Listed {
+        id,
+        group: 1,
+        rank: 0,
+    };
+    let load = move || async move { Ok::<_, Infallible>((0..rows).map(row)) };
+    let find = cache.find(|row| row.group.eq(1u64));
+    let page = find.or_load(load).await.expect("a list");
+    assert_eq!(page.extent, Extent::Exhausted);
+    page.items.len()
+}
+
+#[tokio::test]
+async fn a_list_is_loaded_anew_once_another_program_removed_what_was_not_there() {
+    let store = EncodedStore::new(ManualClock::default(), larder_core::codec::Bincode);
+    let theirs = Cache::<Listed>::builder(Arc::new(store.another()) as Store);
+    let theirs = theirs.build().await.expect("a cache");
+    let ours = Cache::<Listed>::builder(Arc::new(store) as Store);
+    let ours = ours.build().await.expect("a cache");
+    assert_eq!(group(&ours, 1).await, 1);
+    assert_eq!(group(&ours, 2).await, 1, "it is known");
+    // A row came into the group in the source; another program says so as all do, by its removal.
+    theirs.remove(&1).await.expect("a removal");
+    assert_eq!(group(&ours, 2).await, 2);
+    theirs
+        .invalidate_where(|row| row.group.eq(2u64))
+        .await
+        .expect("an invalidation");
+    assert_eq!(group(&ours, 3).await, 3);
+}

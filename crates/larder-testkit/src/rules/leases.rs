@@ -127,7 +127,8 @@ pub async fn two_programs_share_what_is_stored(harness: Harness) {
     assert_eq!(one.put(older).await, PutOutcome::Refused(None));
 }
 
-/// What another program removes ends a mark.
+/// What another program removes ends a mark, whether it was there or not: it says that the
+/// source has changed, and nobody knows to what.
 pub async fn a_mark_ends_where_another_program_removes(harness: Harness) {
     let (one, other) = two(&harness).await;
     one.store(put(1, "x")).await;
@@ -137,6 +138,13 @@ pub async fn a_mark_ends_where_another_program_removes(harness: Harness) {
     assert!(one.still(&mark).await, "it was replaced");
     other.remove(1).await;
     assert!(!one.still(&mark).await);
+    let mark = one.mark(&one.about("x")).await;
+    assert!(one.still(&mark).await);
+    other.remove(2).await;
+    assert!(!one.still(&mark).await, "it was not there");
+    let mark = one.mark(&one.about("x")).await;
+    other.remove_tagged(&["nowhere"], Fate::Remove).await;
+    assert!(!one.still(&mark).await, "nothing had the tag");
 }
 
 /// Of all who ask for an entry that is not there one gets the lease, and the others are told how
