@@ -59,8 +59,9 @@ const MUTANTS: &[(&str, &str, &str, &str)] = &[
     (
         "a_threat_is_not_left_with_the_flights_on_their_way",
         "Invalidations",
-        "flight.state.lock().threats.push(threat.clone());",
-        "let _ = flight;",
+        "true => state.threats.push(threat.clone()),
+                        false => state.cancelled = true,",
+        "_ => {}",
     ),
     (
         "a_threatened_flight_stores",
@@ -107,8 +108,9 @@ const MUTANTS: &[(&str, &str, &str, &str)] = &[
     (
         "a_threat_is_not_left_with_the_batches_on_their_way",
         "Batches",
-        "log.lock().threats.push(threat.clone());",
-        "let _ = log;",
+        "true => log.threats.push(threat.clone()),
+                    false => log.overrun = true,",
+        "_ => {}",
     ),
     (
         "a_batch_ignores_the_threats_under_way",

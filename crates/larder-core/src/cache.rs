@@ -312,16 +312,18 @@ impl<M: CacheModel> Cache<M> {
             Some(found) => Some(found),
             None => self.fetch(&key).await?,
         };
+        self.read(&key, found).await
+    }
+
+    /// The object of what was found by a plain read, which counts, and keeps it awake.
+    async fn read(&self, key: &IdKey, found: Option<Found>) -> Result<Option<Arc<M>>> {
         let object = match found {
-            Some(found) => self.open(&key, found).await?,
+            Some(found) => self.open(key, found).await?,
             None => None,
         };
         self.count_read(object.is_some());
-        if let Some((_, found)) = &object
-            && let Some(expires_at) = found.expires_at
-        {
-            let left = expires_at.saturating_since(self.inner.store.now());
-            self.keep_awake(&key, found, left, &self.inner.policy).await;
+        if let Some((_, found)) = &object {
+            self.keep_awake(key, found, &self.inner.policy).await;
         }
         Ok(object.map(|(object, _)| object))
     }
@@ -357,12 +359,7 @@ impl<M: CacheModel> Cache<M> {
             .await?;
         let mut objects = Vec::with_capacity(found.len());
         for (key, found) in keys.iter().zip(found) {
-            let object = match found {
-                Some(found) => self.open(key, found).await?.map(|(object, _)| object),
-                None => None,
-            };
-            self.count_read(object.is_some());
-            objects.push(object);
+            objects.push(self.read(key, found).await?);
         }
         Ok(objects)
     }
@@ -493,7 +490,8 @@ impl<M: CacheModel> Cache<M> {
 
     /// Lets the object with this id expire now; says whether it was there. To all readers it is
     /// gone. Where it was stored to be kept behind its expiry ([`Policy`]), a load that fails can
-    /// still fall back on it, unlike after [`remove`](Self::remove).
+    /// still fall back on it, unlike after [`remove`](Self::remove); and under
+    /// `stale_while_revalidate` a load serves it while it is loaded anew.
     ///
     /// # Errors
     /// Those of the store.
@@ -585,11 +583,14 @@ impl<M: CacheModel> Cache<M> {
 
     /// Changes the object with this id, if it is there, and returns it as it is now.
     ///
+    /// What is not there is told to be changed all the same, as by [`remove`](Self::remove): no
+    /// load that began before stores it.
+    ///
     /// `change` works on a copy. Should another writer come between, it is called again on what
     /// that one wrote, so no write is lost. Lifetime and tags stay.
     ///
     /// # Errors
-    /// As [`put`](Self::put); `InvalidModel` if `change` changed the id; `Conflict` if 64
+    /// As [`put`](Self::put); `InvalidModel` if `change` changed the id; `Conflict` if 1,024
     /// attempts in a row were outrun.
     pub async fn update<Q: IdLike<M::Id> + ?Sized>(
         &self,
@@ -808,7 +809,8 @@ impl<M: CacheModel> Cache<M> {
 
     async fn store_many(&self, puts: Vec<Put>) -> Result<Vec<PutOutcome>> {
         let ids = puts.iter().map(|put| put.id.clone()).collect();
-        let _under_way = self.loads().write(ids, false).await;
+        let over = puts.iter().any(ends_at_once);
+        let _under_way = self.loads().write(ids, over).await;
         self.inner.store.put_many(&self.inner.model, puts).await
     }
 
@@ -875,6 +877,11 @@ impl<M: CacheModel> Cache<M> {
         let schema = self.inner.model.schema();
         for _ in 0..UPDATE_ATTEMPTS {
             let Some(found) = self.fetch(key).await? else {
+                if only.is_none() {
+                    // It was changed in its source, then: what is being loaded, and what is known
+                    // of lists, is from before.
+                    self.remove_ids(vec![Removal::new(key.clone())]).await?;
+                }
                 return Ok(None);
             };
             let Some((object, found)) = self.open(key, found).await? else {
@@ -915,6 +922,11 @@ impl<M: CacheModel> Cache<M> {
                 .with_model(self.inner.model.schema().name())
         })
     }
+}
+
+/// Whether an entry is over as soon as it is stored: its source has it, and no list will.
+pub(crate) fn ends_at_once(put: &Put) -> bool {
+    matches!(put.lifetime, Lifetime::For(time) if time < Duration::from_millis(1))
 }
 
 /// The typed object behind `found`: the very same where it is live, read from bytes elsewhere.

@@ -164,6 +164,11 @@ impl Error {
         self
     }
 
+    /// Whether the store cannot be asked now, so that what needs it does without.
+    pub(crate) fn is_outage(&self) -> bool {
+        matches!(self.kind(), ErrorKind::Unavailable | ErrorKind::Timeout)
+    }
+
     /// An error for a filter, sort, page or cursor that makes no sense.
     pub fn invalid_filter(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::InvalidFilter, message)

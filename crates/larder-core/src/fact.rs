@@ -65,7 +65,8 @@ impl Facts {
             return None;
         }
         if known.len() >= MAX_FACTS {
-            let first = known.iter().min_by_key(|(_, fact)| fact.until);
+            let end = |fact: &Fact| fact.until.map_or(i64::MAX, Timestamp::as_millis);
+            let first = known.iter().min_by_key(|(_, fact)| end(fact));
             if let Some(key) = first.map(|(key, _)| key.clone()) {
                 known.remove(&key);
             }

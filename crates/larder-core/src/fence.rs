@@ -22,7 +22,8 @@ impl<M: CacheModel> Cache<M> {
     /// then: it has to be longer than the transaction can take.
     ///
     /// # Errors
-    /// `InvalidConfig` for a lifetime below a millisecond; those of the store, without a fence.
+    /// `InvalidConfig` for a lifetime below a millisecond, or without an executor to end it; those
+    /// of the store, without a fence.
     ///
     /// # Cancel safety
     /// Dropped before it is ready, this may leave a fence until its lifetime is over.
@@ -37,7 +38,7 @@ impl<M: CacheModel> Cache<M> {
             ));
         }
         let ids: Vec<IdKey> = ids.into_iter().map(IdLike::key).collect();
-        let runtime = self.runtime().ok();
+        let runtime = self.runtime()?;
         let here = self.loads().write(ids.clone(), true).await;
         let mut fence = Fence {
             cache: self.clone(),
@@ -76,7 +77,7 @@ pub struct Fence<M: CacheModel> {
     ids: Vec<IdKey>,
     token: Token,
     lifetime: Duration,
-    runtime: Option<Arc<dyn Runtime>>,
+    runtime: Arc<dyn Runtime>,
     here: Option<Disturbance>,
 }
 
@@ -111,9 +112,9 @@ impl<M: CacheModel> Fence<M> {
 
 impl<M: CacheModel> Drop for Fence<M> {
     fn drop(&mut self) {
-        if let (Some(here), Some(runtime)) = (self.here.take(), &self.runtime) {
-            let end = runtime.sleep(self.lifetime);
-            runtime.spawn(Box::pin(async move {
+        if let Some(here) = self.here.take() {
+            let end = self.runtime.sleep(self.lifetime);
+            self.runtime.spawn(Box::pin(async move {
                 end.await;
                 drop(here);
             }));

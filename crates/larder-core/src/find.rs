@@ -382,7 +382,8 @@ async fn run<M: CacheModel>(cache: &Cache<M>, query: &Query) -> Result<Answer> {
 pub(crate) async fn fetch<M: CacheModel>(cache: &Cache<M>, query: &Query) -> Result<Page<Arc<M>>> {
     let answer = run(cache, query).await?;
     let next = next(cache, query, &answer);
-    let mut items = Vec::with_capacity(answer.rows.len());
+    let rows = answer.rows.len();
+    let mut items = Vec::with_capacity(rows);
     for row in answer.rows {
         let Some(found) = row.found else {
             return Err(Error::internal(
@@ -399,7 +400,11 @@ pub(crate) async fn fetch<M: CacheModel>(cache: &Cache<M>, query: &Query) -> Res
             ),
         }
     }
-    Ok(Page::new(items, answer.total, answer.extent, next))
+    let dropped = items.len() < rows;
+    Ok(Page {
+        dropped,
+        ..Page::new(items, answer.total, answer.extent, next)
+    })
 }
 
 pub(crate) fn next<M: CacheModel>(

@@ -24,6 +24,9 @@ use std::task::{Context, Poll, Waker};
 
 use super::sync::{AtomicU64, AtomicUsize, Mutex, Ordering, RandomState, SHARDS};
 
+/// How many threats a flight or a batch remembers; one that outlives more does not store.
+const MAX_THREATS: usize = 64;
+
 /// The flights of one model, by the keys `K`; they bring a `V`, and fear a `T`.
 pub(crate) struct Flights<K, V, T> {
     hasher: RandomState,
@@ -259,14 +262,23 @@ impl<K: Eq + Hash + Clone, V, T: Clone> Flights<K, V, T> {
         for shard in &self.shards {
             for slot in shard.lock().values() {
                 if let Some(flight) = &slot.flight {
-                    flight.state.lock().threats.push(threat.clone());
+                    let state = &mut *flight.state.lock();
+                    // One that outlives so many is not worth weighing any more of.
+                    match state.threats.len() < MAX_THREATS {
+                        true => state.threats.push(threat.clone()),
+                        false => state.cancelled = true,
+                    }
                 }
                 storing.extend(slot.storing.clone());
             }
         }
         for (_, log) in &self.wide.lock().batches {
             if let Some(log) = log.upgrade() {
-                log.lock().threats.push(threat.clone());
+                let log = &mut *log.lock();
+                match log.threats.len() < MAX_THREATS {
+                    true => log.threats.push(threat.clone()),
+                    false => log.overrun = true,
+                }
             }
         }
         storing
@@ -278,6 +290,7 @@ impl<K: Eq + Hash + Clone, V, T: Clone> Flights<K, V, T> {
         let log = Arc::new(Mutex::new(Log {
             written: HashSet::default(),
             threats: Vec::new(),
+            overrun: false,
         }));
         let mut wide = self.wide.lock();
         self.batches.fetch_add(1, Ordering::SeqCst);
@@ -459,6 +472,8 @@ impl<K: Eq + Hash + Clone, V, T: Clone> Drop for Threatening<K, V, T> {
 struct Log<K, T> {
     written: HashSet<K, RandomState>,
     threats: Vec<T>,
+    /// Whether there were more threats than are remembered.
+    overrun: bool,
 }
 
 /// A load of what nobody knows the keys of.
@@ -490,7 +505,7 @@ impl<K: Eq + Hash + Clone, V, T: Clone> Batch<K, V, T> {
                 if slot.writers > 0 || slot.storing.is_some() || log.written.contains(key) {
                     Some(Overtaken::Written)
                 } else {
-                    let hit = log.threats.iter().any(&mut hits);
+                    let hit = log.overrun || log.threats.iter().any(&mut hits);
                     hit.then_some(Overtaken::Invalidated)
                 }
             };

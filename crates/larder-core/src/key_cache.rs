@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::keyed::Keyed;
 use crate::load::{FillContext, LoadError};
 use crate::policy::Policy;
-use crate::store::Store;
+use crate::store::{PutOutcome, Store};
 
 /// Values of one type under string keys.
 ///
@@ -48,6 +48,13 @@ impl<T> fmt::Debug for KeyCache<T> {
     }
 }
 
+/// The values of a cache that was built with options of its own.
+impl<T> From<Cache<Keyed<String, T>>> for KeyCache<T> {
+    fn from(cache: Cache<Keyed<String, T>>) -> Self {
+        Self { cache }
+    }
+}
+
 impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> KeyCache<T> {
     /// The values called `name` in `store`. The same name is the same values; a name may not be
     /// shared by two types, nor with a model.
@@ -70,7 +77,7 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> KeyCache<T> {
         ttl: Duration,
     ) -> Result<()> {
         let options = PutOptions::default().with_ttl(ttl);
-        self.set_with(key, value, options).await
+        self.set_with(key, value, options).await.map(drop)
     }
 
     /// Stores a value as `options` say: tags, a version, a condition.
@@ -82,9 +89,9 @@ impl<T: Serialize + DeserializeOwned + Send + Sync + 'static> KeyCache<T> {
         key: impl Into<String>,
         value: impl Into<Arc<T>>,
         options: PutOptions,
-    ) -> Result<()> {
+    ) -> Result<PutOutcome> {
         let entry = Keyed::new(key.into(), value.into());
-        self.cache.put_with(entry, options).await.map(drop)
+        self.cache.put_with(entry, options).await
     }
 
     /// The value under this key: from the cache, or else from `load`, which is then stored as the

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::cache::{Cache, typed};
+use crate::cache::{Cache, ends_at_once, typed};
 use crate::counters::Rejection;
 use crate::document::Document;
 use crate::error::{Error, ErrorKind, Result};
@@ -14,7 +14,7 @@ use crate::fact::Fact;
 use crate::find::{Find, fetch, is_page, next};
 use crate::flight::{Follow, Joined, Lead, Overtaken};
 use crate::id::IdKey;
-use crate::load::{FillContext, LoadError, Loaded, failure, searched};
+use crate::load::{FillContext, LoadError, Loaded, came_to_nothing, failure, searched};
 use crate::model::{CacheModel, Object};
 use crate::policy::Policy;
 use crate::query::{Answer, Extent, Page, Place, Query, Row, Total, Truncation};
@@ -46,6 +46,9 @@ impl<M: CacheModel> Find<'_, M> {
     /// that its own lies in. It knows no longer once one of them has expired or been evicted, and
     /// once anything of the model has been removed or invalidated: what its source holds then,
     /// nobody knows. Writes end nothing.
+    ///
+    /// What the cache does not know it answers from what was loaded; an order by relevance is by id
+    /// then.
     ///
     /// The answer is never a part that looks like the whole: what `load` left out by its own
     /// account ([`FillContext::truncated`]) is `Extent::Truncated`.
@@ -179,7 +182,13 @@ impl<M: CacheModel> Cache<M> {
                 }
                 Err(follow) => follow,
             };
-            let list = self.landed(follow, policy, &*runtime).await?;
+            let Some(list) = self.landed(follow, policy, &*runtime).await? else {
+                // Who led saw that there was nothing to load, and let go.
+                if bring.is_some() {
+                    continue;
+                }
+                return Err(came_to_nothing().with_model(self.schema().name()));
+            };
             if let Some(fact) = &list.fact
                 && let Some(page) = self.covered(query, fact).await?
             {
@@ -211,7 +220,7 @@ impl<M: CacheModel> Cache<M> {
     async fn covered(&self, query: &Query, fact: &Fact) -> Result<Option<Page<Arc<M>>>> {
         let page = match fetch(self, query).await {
             Ok(page) => page,
-            Err(error) if is_outage(&error) => return Ok(None),
+            Err(error) if error.is_outage() => return Ok(None),
             Err(error) => return Err(error),
         };
         // Asked behind the answer: what has not left by now had not left then.
@@ -219,7 +228,7 @@ impl<M: CacheModel> Cache<M> {
             Ok(still) => still && !fact.is_over(self.store().now()),
             Err(_) => false,
         };
-        let whole = is_page(page.extent);
+        let whole = is_page(page.extent) && !page.dropped;
         Ok((still && whole).then_some(Page {
             covered: true,
             ..page
@@ -251,7 +260,7 @@ impl<M: CacheModel> Cache<M> {
         let batch = self.loads().entries.batch();
         let mark = match self.store().mark(self.model(), &expr).await {
             Ok(mark) => Some(mark),
-            Err(error) if is_outage(&error) => None,
+            Err(error) if error.is_outage() => None,
             Err(error) => return Err(error),
         };
         let fill = FillContext::new(None);
@@ -301,27 +310,20 @@ impl<M: CacheModel> Cache<M> {
             }
         }
         let ids: Vec<IdKey> = allowed.iter().map(|put| put.id.clone()).collect();
-        let outcomes = match allowed.is_empty() {
-            true => Ok(Vec::new()),
-            false => self.store().put_many(self.model(), allowed).await,
-        };
+        let over = allowed.iter().any(ends_at_once);
+        let outcomes = self.store_each(allowed).await;
         drop(storing);
-        match outcomes {
-            Ok(outcomes) => {
-                for (id, outcome) in ids.into_iter().zip(outcomes) {
-                    self.counters().rejected(match outcome {
-                        PutOutcome::Stored(_) => continue,
-                        PutOutcome::Outrun => Rejection::Outrun,
-                        PutOutcome::Refused(_) => Rejection::Older,
-                    });
-                    unstored.push(id);
-                }
-            }
-            Err(_) => {
-                complete = false;
-                self.counters().rejected(Rejection::StoreFailed);
-            }
+        for (id, outcome) in ids.into_iter().zip(outcomes) {
+            self.counters().rejected(match outcome {
+                Some(PutOutcome::Stored(_)) => continue,
+                Some(PutOutcome::Outrun) => Rejection::Outrun,
+                Some(PutOutcome::Refused(_)) => Rejection::Older,
+                None => Rejection::StoreFailed,
+            });
+            complete &= outcome.is_some();
+            unstored.push(id);
         }
+        complete &= !over;
         if complete
             && self.are_there(&unstored).await
             && self
@@ -330,7 +332,12 @@ impl<M: CacheModel> Cache<M> {
                 .await
                 .unwrap_or(false)
         {
-            let ttl = self.lifetime_under(policy);
+            let ttl = fill.said().ttl.or(self.lifetime_under(policy));
+            // Of no rows none will expire.
+            let ttl = match list.rows.is_empty() {
+                true => Some(ttl.unwrap_or(policy.absent_ttl).min(policy.absent_ttl)),
+                false => ttl,
+            };
             let until = ttl.map(|ttl| self.store().now().saturating_add(ttl));
             let facts = &self.loads().facts;
             list.fact = facts.learn(generation, expr, mark, until);
@@ -352,9 +359,9 @@ impl<M: CacheModel> Cache<M> {
         follow: Follow<ListLanding, ()>,
         policy: &Policy,
         runtime: &dyn Runtime,
-    ) -> Result<List> {
-        let landed = self.patient(follow, policy.hard_timeout, runtime).await;
-        landed.map_err(|error| error.with_model(self.schema().name()))
+    ) -> Result<Option<List>> {
+        let patience = policy.hard_timeout;
+        self.patient(follow, patience, patience, runtime).await
     }
 
     /// The page out of what was loaded.
@@ -403,9 +410,4 @@ impl<M: CacheModel> Cache<M> {
         let next = next(self, query, &answer);
         Ok(Page::new(items, total, answer.extent, next))
     }
-}
-
-/// Whether the store cannot be asked for now, so that what needs it does without.
-fn is_outage(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout)
 }

@@ -12,7 +12,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use self::task::Led;
 use crate::cache::{Cache, decode, typed};
@@ -40,11 +40,33 @@ type Bring<M> = Box<
         + Send,
 >;
 
+/// What is known of a key when a load of it is asked for.
+enum Looked {
+    /// Nothing yet.
+    Not,
+    /// This.
+    Found(Option<Found>),
+    /// This, which is to be loaded anew in the background.
+    Eager(Found),
+    /// This, which is to be loaded whatever it is.
+    Anew(Option<Found>),
+}
+
+/// What a first look at a hit says.
+enum Glance<M> {
+    Serve(Arc<M>),
+    Eager,
+    /// It takes another look.
+    More,
+}
+
 /// What a caller has of a key.
 enum Answer<M> {
     Ready(Option<Arc<M>>),
     /// With what is served should the load fail.
     Waiting(Follow<Landing, Threat>, Option<Arc<M>>),
+    /// Too many are being loaded.
+    Full,
 }
 
 /// The loader of one id as a loader of some.
@@ -172,34 +194,34 @@ impl<M: CacheModel> Cache<M> {
     {
         let key = id.key();
         let found = match self.store().probe(self.model(), &key, Want::Kept) {
-            Probe::Hit(found) => {
-                if let Some(object) = self.at_once(&found, policy) {
+            Probe::Hit(found) => match self.glance(&found, policy) {
+                Glance::Serve(object) => {
                     self.count_read(true);
                     return Ok(Some(object));
                 }
-                Some(Some(found))
-            }
-            Probe::Miss => Some(None),
-            Probe::Unknown => None,
+                Glance::Eager => Looked::Eager(found),
+                Glance::More => Looked::Found(Some(found)),
+            },
+            Probe::Miss => Looked::Found(None),
+            Probe::Unknown => Looked::Not,
         };
         // Apart, so that what need not wait stays small.
-        Box::pin(self.obtain_one(key, found, policy, one(load), false)).await
+        Box::pin(self.obtain_one(key, found, policy, one(load))).await
     }
 
     /// The object of one id, of which it is known or not what there is.
     async fn obtain_one(
         &self,
         key: IdKey,
-        found: Option<Option<Found>>,
+        looked: Looked,
         policy: &Policy,
         bring: Bring<M>,
-        anew: bool,
     ) -> Result<Option<Arc<M>>> {
-        let found = match found {
-            Some(found) => found,
-            None => self.look(&key).await,
+        let looked = match looked {
+            Looked::Not => Looked::Found(self.look(&key).await?),
+            looked => looked,
         };
-        let mut answers = self.obtain(vec![(key, found)], policy, bring, anew).await?;
+        let mut answers = self.obtain(vec![(key, looked)], policy, bring).await?;
         answers
             .pop()
             .ok_or_else(|| Error::internal("a load of one id answered none"))
@@ -249,9 +271,10 @@ impl<M: CacheModel> Cache<M> {
         E: LoadError,
     {
         let keys: Vec<IdKey> = ids.into_iter().map(IdLike::key).collect();
-        let found = self.look_many(&keys).await;
-        let looked = keys.into_iter().zip(found).collect();
-        self.obtain(looked, policy, many(load), false).await
+        let found = self.look_many(&keys).await?;
+        let looked = found.into_iter().map(Looked::Found);
+        let looked = keys.into_iter().zip(looked).collect();
+        self.obtain(looked, policy, many(load)).await
     }
 
     /// Loads the object with this id anew, whatever is in the cache, and stores it. Joins a load
@@ -267,8 +290,9 @@ impl<M: CacheModel> Cache<M> {
         T: Loaded<M>,
         E: LoadError,
     {
-        self.obtain_one(id.key(), None, self.policy(), one(load), true)
-            .await
+        let key = id.key();
+        let looked = Looked::Anew(self.look(&key).await?);
+        self.obtain_one(key, looked, self.policy(), one(load)).await
     }
 
     /// Loads the objects with these ids anew, in one call, as [`reload`](Self::reload) does.
@@ -289,9 +313,10 @@ impl<M: CacheModel> Cache<M> {
         E: LoadError,
     {
         let keys: Vec<IdKey> = ids.into_iter().map(IdLike::key).collect();
-        let found = self.look_many(&keys).await;
-        let looked = keys.into_iter().zip(found).collect();
-        self.obtain(looked, self.policy(), many(load), true).await
+        let found = self.look_many(&keys).await?;
+        let looked = found.into_iter().map(Looked::Anew);
+        let looked = keys.into_iter().zip(looked).collect();
+        self.obtain(looked, self.policy(), many(load)).await
     }
 
     /// Loads the objects with these ids anew every so often, from now on until what is given is
@@ -331,44 +356,66 @@ impl<M: CacheModel> Cache<M> {
         Ok(Refresher { _wanted: wanted })
     }
 
-    /// The object of a hit that needs nothing done, found without waiting.
-    fn at_once(&self, found: &Found, policy: &Policy) -> Option<Arc<M>> {
+    /// Whether a hit can be served without more ado.
+    fn glance(&self, found: &Found, policy: &Policy) -> Glance<M> {
         let Stored::Live(object) = &found.object else {
-            return None;
+            return Glance::More;
         };
-        if let Some(expires_at) = found.expires_at {
+        if found.expires_at.is_some() {
             let now = self.store().now();
-            let left = expires_at.saturating_since(now);
-            if left.is_zero() || self.awake_until(found, now, left, policy).is_some() {
-                return None;
+            if found.is_stale(now) || self.awake_until(found, now, policy).is_some() {
+                return Glance::More;
             }
-            let lifetime = expires_at.saturating_since(found.created_at);
-            if policy.is_eager(lifetime, left, found.cost) {
-                return None;
+            if self.is_eager(found, now, policy) {
+                return Glance::Eager;
             }
         }
-        typed(Arc::clone(object)).ok()
+        typed(Arc::clone(object)).map_or(Glance::More, Glance::Serve)
     }
 
-    /// What the store has under this id, fresh or not. A store that fails has nothing.
-    async fn look(&self, key: &IdKey) -> Option<Found> {
-        self.look_many(std::slice::from_ref(key)).await.pop()?
+    /// Whether a fresh entry is to be loaded anew already.
+    fn is_eager(&self, found: &Found, now: Timestamp, policy: &Policy) -> bool {
+        // Its end as idleness has it is put off time and again.
+        let ttl = self
+            .lifetime_under(policy)
+            .filter(|_| policy.idle.is_some());
+        let end = match ttl {
+            Some(ttl) => Some(found.created_at.saturating_add(ttl)),
+            None => found.expires_at,
+        };
+        end.is_some_and(|end| {
+            let lifetime = end.saturating_since(found.created_at);
+            policy.is_eager(lifetime, end.saturating_since(now), found.cost)
+        })
     }
 
-    async fn look_many(&self, keys: &[IdKey]) -> Vec<Option<Found>> {
+    /// What the store has under this id, fresh or not. A store that is away has nothing.
+    async fn look(&self, key: &IdKey) -> Result<Option<Found>> {
+        let mut found = self.look_many(std::slice::from_ref(key)).await?;
+        Ok(found.pop().flatten())
+    }
+
+    async fn look_many(&self, keys: &[IdKey]) -> Result<Vec<Option<Found>>> {
         match self.store().get_many(self.model(), keys, Want::Kept).await {
-            Ok(found) => found,
-            Err(_) => {
+            Err(error) if error.is_outage() => {
                 self.counters().store_failures.add(1);
-                vec![None; keys.len()]
+                Ok(vec![None; keys.len()])
             }
+            found => found,
         }
     }
 
     /// What to do with what was found.
-    async fn verdict(&self, key: &IdKey, found: Option<Found>, policy: &Policy) -> Verdict<M> {
-        let Some(found) = found else {
-            return Verdict::Load(None);
+    async fn verdict(&self, key: &IdKey, looked: Looked, policy: &Policy) -> Verdict<M> {
+        let (found, eager) = match looked {
+            Looked::Anew(found) => {
+                let seen = found.as_ref().map(|found| found.version);
+                let old = found.and_then(|found| decode(&found).ok());
+                return Verdict::Reload(old, seen);
+            }
+            Looked::Eager(found) => (found, Some(true)),
+            Looked::Found(Some(found)) => (found, None),
+            Looked::Found(None) | Looked::Not => return Verdict::Load(None),
         };
         let now = self.store().now();
         if found.is_absent() {
@@ -383,44 +430,34 @@ impl<M: CacheModel> Cache<M> {
         let Some(expires_at) = found.expires_at else {
             return Verdict::Serve(Some(object));
         };
-        let left = expires_at.saturating_since(now);
-        if !left.is_zero() {
-            let lifetime = expires_at.saturating_since(found.created_at);
-            if policy.is_eager(lifetime, left, found.cost) {
+        let may_try = || self.loads().may_try(key, now);
+        if !found.is_stale(now) {
+            let eager = eager.unwrap_or_else(|| self.is_eager(&found, now, policy));
+            if eager && may_try() {
                 return Verdict::Refresh(object, found.version);
             }
-            self.keep_awake(key, &found, left, policy).await;
+            self.keep_awake(key, &found, policy).await;
             return Verdict::Serve(Some(object));
         }
         let stale = now.saturating_since(expires_at);
-        if stale < policy.revalidate {
+        let throttled = stale < policy.stale_for() && !may_try();
+        if throttled {
+            self.counters().stale(Staleness::Throttled);
+            Verdict::Serve(Some(object))
+        } else if stale < policy.revalidate {
             self.counters().stale(Staleness::Revalidated);
-            return Verdict::Refresh(object, found.version);
+            Verdict::Refresh(object, found.version)
+        } else {
+            Verdict::Load((stale < policy.on_error).then_some(object))
         }
-        if stale < policy.on_error {
-            return match self.loads().may_try(key, now) {
-                true => Verdict::Load(Some(object)),
-                false => {
-                    self.counters().stale(Staleness::Throttled);
-                    Verdict::Serve(Some(object))
-                }
-            };
-        }
-        Verdict::Load(None)
     }
 
     /// Puts off the end that idleness would bring, where the policy knows idleness.
-    pub(crate) async fn keep_awake(
-        &self,
-        key: &IdKey,
-        found: &Found,
-        left: Duration,
-        policy: &Policy,
-    ) {
+    pub(crate) async fn keep_awake(&self, key: &IdKey, found: &Found, policy: &Policy) {
         if policy.idle.is_none() {
             return;
         }
-        if let Some(end) = self.awake_until(found, self.store().now(), left, policy) {
+        if let Some(end) = self.awake_until(found, self.store().now(), policy) {
             let ids = std::slice::from_ref(key);
             let touched = self
                 .store()
@@ -434,18 +471,17 @@ impl<M: CacheModel> Cache<M> {
 
     /// For how long from now an entry is to be kept that was read, if that is to be written down:
     /// not on every read, since each costs a write.
-    fn awake_until(
-        &self,
-        found: &Found,
-        now: Timestamp,
-        left: Duration,
-        policy: &Policy,
-    ) -> Option<Duration> {
-        let idle = policy.idle?;
+    fn awake_until(&self, found: &Found, now: Timestamp, policy: &Policy) -> Option<Duration> {
+        let (idle, expires_at) = (policy.idle?, found.expires_at?);
+        // One that was given less than that ends as it was told to.
+        if expires_at < found.created_at.saturating_add(idle) {
+            return None;
+        }
         let end = self.lifetime_under(policy).map_or(idle, |ttl| {
             let end = found.created_at.saturating_add(ttl);
             idle.min(end.saturating_since(now))
         });
+        let left = expires_at.saturating_since(now);
         (end.saturating_sub(left) >= idle / 16).then_some(end)
     }
 
@@ -464,7 +500,7 @@ impl<M: CacheModel> Cache<M> {
         }
     }
 
-    /// Leads the load of a key, or follows the one there is.
+    /// Leads the load of a key, or follows the one there is; `None` if too many are on their way.
     fn lead(
         &self,
         leads: &mut Vec<Led<M>>,
@@ -472,9 +508,14 @@ impl<M: CacheModel> Cache<M> {
         seen: Option<u64>,
         stale: Option<Arc<M>>,
         fallback: Option<Arc<M>>,
-    ) -> Result<Answer<M>> {
-        let follow = match self.loads().entries.join(key, self.max_loads()) {
-            Joined::Full => return Err(self.too_many()),
+    ) -> Option<Answer<M>> {
+        // A batch is one load, however many ids it is of.
+        let most = match leads.is_empty() {
+            true => self.max_loads(),
+            false => usize::MAX,
+        };
+        let follow = match self.loads().entries.join(key, most) {
+            Joined::Full => return fallback.map(|stale| Answer::Ready(Some(stale))),
             Joined::Follow(follow) => {
                 self.counters().waiters.add(1);
                 follow
@@ -490,7 +531,7 @@ impl<M: CacheModel> Cache<M> {
                 follow
             }
         };
-        Ok(Answer::Waiting(follow, fallback))
+        Some(Answer::Waiting(follow, fallback))
     }
 
     pub(crate) fn too_many(&self) -> Error {
@@ -504,23 +545,18 @@ impl<M: CacheModel> Cache<M> {
         .with_model(self.schema().name())
     }
 
-    /// Answers for each key: from what was found, or by loading; `anew` whatever was found.
+    /// Answers for each key: from what was found, or by loading.
     async fn obtain(
         &self,
-        looked: Vec<(IdKey, Option<Found>)>,
+        looked: Vec<(IdKey, Looked)>,
         policy: &Policy,
         bring: Bring<M>,
-        anew: bool,
     ) -> Result<Vec<Option<Arc<M>>>> {
         let policy = Arc::new(policy.clone());
+        let began = Instant::now();
         let mut verdicts = Vec::with_capacity(looked.len());
-        for (key, found) in looked {
-            let verdict = if anew {
-                let seen = found.as_ref().map(|found| found.version);
-                Verdict::Reload(found.and_then(|found| decode(&found).ok()), seen)
-            } else {
-                self.verdict(&key, found, &policy).await
-            };
+        for (key, looked) in looked {
+            let verdict = self.verdict(&key, looked, &policy).await;
             match &verdict {
                 Verdict::Serve(object) => self.count_read(object.is_some()),
                 Verdict::Refresh(..) => self.count_read(true),
@@ -544,8 +580,8 @@ impl<M: CacheModel> Cache<M> {
         // Nothing is waited for from the first flight that is led until the task has them all: a
         // caller that goes away takes none with it.
         for (key, verdict) in verdicts {
-            answers.push(match verdict {
-                Verdict::Serve(object) => Answer::Ready(object),
+            let answer = match verdict {
+                Verdict::Serve(object) => Some(Answer::Ready(object)),
                 Verdict::Refresh(object, seen) => {
                     // Who leads it already does it for this caller too.
                     let joined = self.loads().entries.join(&key, self.max_loads());
@@ -557,11 +593,12 @@ impl<M: CacheModel> Cache<M> {
                             guard: None,
                         });
                     }
-                    Answer::Ready(Some(object))
+                    Some(Answer::Ready(Some(object)))
                 }
-                Verdict::Load(stale) => self.lead(&mut leads, &key, None, stale.clone(), stale)?,
-                Verdict::Reload(old, seen) => self.lead(&mut leads, &key, seen, old, None)?,
-            });
+                Verdict::Load(stale) => self.lead(&mut leads, &key, None, stale.clone(), stale),
+                Verdict::Reload(old, seen) => self.lead(&mut leads, &key, seen, old, None),
+            };
+            answers.push(answer.unwrap_or(Answer::Full));
         }
         if !leads.is_empty() {
             self.spawn(&runtime, leads, &policy, bring);
@@ -570,26 +607,31 @@ impl<M: CacheModel> Cache<M> {
         for answer in answers {
             served.push(match answer {
                 Answer::Ready(object) => object,
+                Answer::Full => return Err(self.too_many()),
                 Answer::Waiting(follow, stale) => {
-                    self.served(follow, stale, &policy, &*runtime).await?
+                    self.served(follow, stale, &policy, began, &*runtime)
+                        .await?
                 }
             });
         }
         Ok(served)
     }
 
-    /// Waits for a flight as long as the policy lets a caller wait.
+    /// Waits for a flight as long as the policy lets a caller wait that began to at `began`.
     async fn served(
         &self,
         follow: Follow<Landing, Threat>,
         stale: Option<Arc<M>>,
         policy: &Policy,
+        began: Instant,
         runtime: &dyn Runtime,
     ) -> Result<Option<Arc<M>>> {
         let soft = policy.soft_timeout.filter(|_| stale.is_some());
         let patience = soft.or(policy.hard_timeout);
-        let failed = match self.patient(follow, patience, runtime).await {
-            Ok(object) => return object.map(typed).transpose(),
+        let left = patience.map(|patience| patience.saturating_sub(began.elapsed()));
+        let failed = match self.patient(follow, patience, left, runtime).await {
+            Ok(Some(object)) => return object.map(typed).transpose(),
+            Ok(None) => came_to_nothing().with_model(self.schema().name()),
             Err(failed) => failed,
         };
         let Some(stale) = stale else {
@@ -602,34 +644,37 @@ impl<M: CacheModel> Cache<M> {
         Ok(Some(stale))
     }
 
-    /// Waits for a flight for so long.
+    /// Waits for a flight for what is `left` of a caller's patience; `None` if it came to nothing.
     pub(crate) async fn patient<T: Clone, X>(
         &self,
         follow: Follow<Result<T>, X>,
         patience: Option<Duration>,
+        left: Option<Duration>,
         runtime: &dyn Runtime,
-    ) -> Result<T> {
-        let landed = match patience {
+    ) -> Result<Option<T>> {
+        let landed = match left {
             None => Some(follow.await),
-            Some(patience) => within(follow, runtime.sleep(patience)).await,
+            Some(left) => within(follow, runtime.sleep(left)).await,
         };
-        let failed = match landed {
-            Some(Some(landed)) => return landed,
-            Some(None) => Error::new(
-                ErrorKind::Loader,
-                "the load came to nothing: its executor was shut down, or dropped it",
-            ),
+        match landed {
+            Some(landed) => landed.transpose(),
             None => {
                 self.counters().timeouts.add(1);
                 let patience = patience.unwrap_or_default();
-                Error::new(
-                    ErrorKind::Timeout,
-                    format!("the load did not end within {patience:?}; it goes on"),
-                )
+                let message = format!("the load did not end within {patience:?}; it goes on");
+                let late = Error::new(ErrorKind::Timeout, message);
+                Err(late.with_model(self.schema().name()))
             }
-        };
-        Err(failed.with_model(self.schema().name()))
+        }
     }
+}
+
+/// The error of who follows a flight that nobody leads any more.
+pub(crate) fn came_to_nothing() -> Error {
+    Error::new(
+        ErrorKind::Loader,
+        "the load came to nothing: its executor was shut down, or dropped it",
+    )
 }
 
 /// What a future brings, if it is ready before the other.

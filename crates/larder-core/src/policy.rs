@@ -91,6 +91,7 @@ impl Policy {
         Self::builder()
             .refresh_by_chance(1.0)
             .stale_while_revalidate(Duration::from_secs(300))
+            .lease(Duration::from_secs(120))
     }
 
     /// For keys that are read all the time: loaded anew in the background at four fifths of the
@@ -108,13 +109,20 @@ impl Policy {
 
     /// A lifetime cut by the jitter, so that what was loaded together does not end together.
     pub(crate) fn jittered(&self, lifetime: Duration) -> Duration {
-        lifetime.mul_f64(1.0 - self.jitter * fastrand::f64())
+        if self.jitter == 0.0 {
+            return lifetime;
+        }
+        // Beyond this nobody sees a difference, and a `Duration` cannot hold the product.
+        let most = Duration::from_secs(u64::from(u32::MAX));
+        lifetime
+            .min(most)
+            .mul_f64(1.0 - self.jitter * fastrand::f64())
     }
 
     /// Whether an entry that is fresh for `left` more of its `lifetime` is to be loaded anew.
     pub(crate) fn is_eager(&self, lifetime: Duration, left: Duration, cost: Duration) -> bool {
-        let left = left.as_secs_f64();
-        let due = |part| left <= lifetime.as_secs_f64() * (1.0 - part);
+        let (lifetime, left) = (lifetime.as_secs_f64(), left.as_secs_f64());
+        let due = |part| lifetime - left >= lifetime * part;
         self.eager_at.is_some_and(due)
             || self.xfetch.is_some_and(|beta| {
                 // "Optimal Probabilistic Cache Stampede Prevention", Vattani and others, 2015.
@@ -216,7 +224,9 @@ impl PolicyBuilder {
     }
 
     /// Beside its lifetime an entry ends when nobody has read it by id for so long, to a
-    /// sixteenth of this.
+    /// sixteenth of this. A lifetime that is given to one entry and is shorter than this stays as
+    /// it is; a longer one counts no more than the cache's or the policy's. The store's own is
+    /// not known here: give the cache one.
     pub fn time_to_idle(mut self, idle: Duration) -> Self {
         self.0.idle = Some(idle);
         self
@@ -237,9 +247,9 @@ impl PolicyBuilder {
         let policy = self.0;
         let refuse = |what: &str| Err(Error::invalid_config(format!("policy: {what}")));
         let is_part = |part: f64| part > 0.0 && part < 1.0;
-        if policy.ttl == Some(Duration::ZERO) {
+        if policy.ttl.is_some_and(|ttl| ttl < Duration::from_millis(1)) {
             return refuse(
-                "a ttl of zero would store nothing; have the loader call `do_not_store` instead",
+                "a ttl of less than a millisecond would store nothing; have the loader call `do_not_store` instead",
             );
         }
         if !(0.0..=0.5).contains(&policy.jitter) {
@@ -264,7 +274,7 @@ impl PolicyBuilder {
                 "stale_if_error is shorter than stale_while_revalidate: what may be served at any rate may be served on an error too; make it at least as long, or leave it out",
             );
         }
-        if policy.soft_timeout.is_some() && policy.stale_for().is_zero() {
+        if policy.soft_timeout.is_some() && policy.on_error.is_zero() {
             return refuse(
                 "a soft_timeout needs something stale to serve: set stale_if_error too, or a hard_timeout instead",
             );

@@ -488,6 +488,8 @@ pub struct Page<T> {
     pub next: Option<Cursor>,
     /// Whether it comes from a cache that is known to hold all of it.
     pub(crate) covered: bool,
+    /// Whether rows were left out whose bytes could not be read.
+    pub(crate) dropped: bool,
 }
 
 impl<T> Page<T> {
@@ -503,6 +505,7 @@ impl<T> Page<T> {
             extent,
             next,
             covered: false,
+            dropped: false,
         }
     }
 }

@@ -72,7 +72,9 @@ pub trait CacheStore: fmt::Debug + Send + Sync + 'static {
     ) -> BoxFuture<'a, Result<Vec<Option<Found>>>>;
 
     /// Stores entries, each whole or not at all. Outcomes come in the order given; where one id
-    /// stands twice, the later one counts. What was stored ends every lease of its id.
+    /// stands twice, the later one counts. What was stored ends every lease of its id, and a
+    /// tombstone if its revision is later than that. An object that has expired at once has left
+    /// the model ([`still`](Self::still)).
     ///
     /// # Errors
     /// `Overloaded` if an object is larger than the store; `Encode` if one cannot be written;
@@ -541,6 +543,9 @@ pub enum Condition {
     /// Only if nothing is known under this id whose revision is the put's or a later one: not
     /// what is there, fresh or stale, and not what a [`Removal`] with a revision left behind.
     IfNewer,
+    /// As `IfNewer`, but over an entry of the put's own revision too: for loads, which may find
+    /// that nothing has changed.
+    IfNotOlder,
 }
 
 /// An entry to store.

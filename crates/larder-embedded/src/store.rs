@@ -360,6 +360,12 @@ impl Shared {
             Condition::IfPresent => version.is_some(),
             Condition::IfVersion(wanted) => version == Some(wanted),
             Condition::IfNewer => revision.is_none() || put.revision > revision,
+            Condition::IfNotOlder => {
+                let here = there.and_then(|row| row.revision);
+                let buried = state.tombstones.revision(&put.id, now);
+                (here.is_none() || put.revision >= here)
+                    && (buried.is_none() || put.revision > buried)
+            }
         };
         if !holds {
             return PutOutcome::Refused(version);
@@ -388,7 +394,9 @@ impl Shared {
         let number = model.model.number();
         let row = Arc::new(Row::new(number, put.id.clone(), seq, object, terms));
         let document = document.filter(|_| !row.has_expired(now));
-        state.tombstones.remove(&put.id);
+        if put.revision > state.tombstones.revision(&put.id, now) {
+            state.tombstones.remove(&put.id);
+        }
         // Under the lock, so that moka's order of two writes of one id is this order; and
         // before the old row dies, so that a read by id always finds one of the two.
         if document.is_some() {
@@ -406,6 +414,8 @@ impl Shared {
                 if let Some(before) = killed {
                     state.watches.left(model.schema(), &before);
                 }
+                // An object that has expired at once is in its source all the same.
+                state.watches.left(model.schema(), &row);
                 if row.is_kept(now, self.idle) {
                     state.hide(row);
                 }
@@ -842,7 +852,8 @@ impl CacheStore for EmbeddedStore {
                 .get()
                 .ok_or_else(|| Error::internal("the mark is of another store").with_store(STORE))?;
             drop(self.snapshot(&state).await);
-            Ok(!watch.is_over())
+            // Idle rows are in no answer before they leave.
+            Ok(!watch.is_over() && self.shared.idle.is_none())
         })
     }
 

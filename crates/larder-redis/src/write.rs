@@ -39,6 +39,7 @@ impl Shared {
                 Condition::IfPresent => call.arg("present"),
                 Condition::IfVersion(version) => call.arg(version),
                 Condition::IfNewer => call.arg("newer"),
+                Condition::IfNotOlder => call.arg("not older"),
             };
             call.arg(self.lifetime(put.lifetime, now));
             match put.stale_for {

@@ -204,6 +204,15 @@ impl Entries {
             Condition::IfPresent => there.is_some(),
             Condition::IfVersion(wanted) => there == Some(wanted),
             Condition::IfNewer => revision.is_none() || put.revision > revision,
+            Condition::IfNotOlder => {
+                let here = self
+                    .entries
+                    .get(&put.id)
+                    .and_then(|entry| entry.found.revision);
+                let buried = self.tombstones.get(&put.id).map(|(revision, _)| *revision);
+                (here.is_none() || put.revision >= here)
+                    && (buried.is_none() || put.revision > buried)
+            }
         };
         if let Some(guard) = &put.guard
             && !self.allows(&put, guard)?
@@ -215,7 +224,10 @@ impl Entries {
         }
         self.touch(Some(put.id.clone()));
         self.leases.remove(&put.id);
-        self.tombstones.remove(&put.id);
+        let outlived = |(buried, _): &(u64, Timestamp)| put.revision > Some(*buried);
+        if self.tombstones.get(&put.id).is_some_and(outlived) {
+            self.tombstones.remove(&put.id);
+        }
         let before = self.entries.remove(&put.id);
         let before = before.filter(|entry| entry.row(now).is_some());
         let kept = before.as_ref().map(|entry| &entry.found);
@@ -241,8 +253,7 @@ impl Entries {
         };
         let version = found.version;
         let entry = Entry {
-            // Of what has expired at once, nobody has seen anything.
-            left: found.is_stale(now),
+            left: false,
             found,
             document,
         };

@@ -40,8 +40,14 @@ pub trait LoadError: Into<Box<dyn StdError + Send + Sync>> {}
 
 impl<E: Into<Box<dyn StdError + Send + Sync>>> LoadError for E {}
 
+/// The error of a loader. What failed in a load within it is told once.
 pub(crate) fn failure<E: LoadError>(error: E) -> Error {
-    Error::new(ErrorKind::Loader, "the loader failed").with_boxed_source(error.into())
+    let error: Box<dyn StdError + Send + Sync> = error.into();
+    match error.downcast::<Error>() {
+        Ok(error) if error.kind() == ErrorKind::Loader => *error,
+        Ok(error) => Error::new(ErrorKind::Loader, "the loader failed").with_source(*error),
+        Err(error) => Error::new(ErrorKind::Loader, "the loader failed").with_boxed_source(error),
+    }
 }
 
 /// What a loader is told of the load, and what it may say of what it brings. Cheap to clone.
@@ -54,7 +60,7 @@ struct Fill<M> {
     said: Mutex<Said<M>>,
 }
 
-type Of<M, T> = Box<dyn Fn(&M) -> T + Send>;
+type Of<M, T> = Arc<dyn Fn(&M) -> T + Send + Sync>;
 
 pub(crate) struct Said<M> {
     pub(crate) ttl: Option<Duration>,
@@ -64,6 +70,20 @@ pub(crate) struct Said<M> {
     pub(crate) revision_of: Option<Of<M, u64>>,
     pub(crate) unstored: bool,
     pub(crate) truncated: bool,
+}
+
+impl<M> Clone for Said<M> {
+    fn clone(&self) -> Self {
+        Self {
+            ttl: self.ttl,
+            tags: self.tags.clone(),
+            tags_of: self.tags_of.clone(),
+            revision: self.revision,
+            revision_of: self.revision_of.clone(),
+            unstored: self.unstored,
+            truncated: self.truncated,
+        }
+    }
 }
 
 impl<M> Said<M> {
@@ -112,13 +132,17 @@ impl<M> FillContext<M> {
         }
     }
 
-    /// What the loader said; to be asked once, at the end.
-    pub(crate) fn said(&self) -> MutexGuard<'_, Said<M>> {
+    fn say(&self) -> MutexGuard<'_, Said<M>> {
         self.shared.said.lock()
     }
 
+    /// What the loader said. Its functions are called without the lock, which they may want.
+    pub(crate) fn said(&self) -> Said<M> {
+        self.say().clone()
+    }
+
     /// The object that is in the cache and to be replaced, if there is one, stale or not: to ask
-    /// the source whether it has changed.
+    /// the source whether it has changed. A load of several ids or of a list has none.
     pub fn stale(&self) -> Option<&Arc<M>> {
         self.shared.stale.as_ref()
     }
@@ -131,36 +155,36 @@ impl<M> FillContext<M> {
 
     /// How long what is brought is fresh, in place of what the policy says; cut by its jitter.
     pub fn set_ttl(&self, ttl: Duration) {
-        self.said().ttl = Some(ttl);
+        self.say().ttl = Some(ttl);
     }
 
     /// Tags for all that is brought, and for the absence of what is not.
     pub fn add_tags<T: Into<String>>(&self, tags: impl IntoIterator<Item = T>) {
-        self.said().tags.extend(tags.into_iter().map(Into::into));
+        self.say().tags.extend(tags.into_iter().map(Into::into));
     }
 
     /// Tags for each object, by what it is.
-    pub fn tag_by(&self, tags: impl Fn(&M) -> Vec<String> + Send + 'static) {
-        self.said().tags_of = Some(Box::new(tags));
+    pub fn tag_by(&self, tags: impl Fn(&M) -> Vec<String> + Send + Sync + 'static) {
+        self.say().tags_of = Some(Arc::new(tags));
     }
 
     /// The version of what is brought, in its source. It is not stored over a later one.
     pub fn set_version(&self, version: u64) {
-        self.said().revision = Some(version);
+        self.say().revision = Some(version);
     }
 
     /// The version of each object, by what it is.
-    pub fn version_by(&self, version: impl Fn(&M) -> u64 + Send + 'static) {
-        self.said().revision_of = Some(Box::new(version));
+    pub fn version_by(&self, version: impl Fn(&M) -> u64 + Send + Sync + 'static) {
+        self.say().revision_of = Some(Arc::new(version));
     }
 
     /// Answers the callers with what is brought, and stores nothing.
     pub fn do_not_store(&self) {
-        self.said().unstored = true;
+        self.say().unstored = true;
     }
 
     /// Says that a list is not all there is: it is served as such, and loaded again next time.
     pub fn truncated(&self) {
-        self.said().truncated = true;
+        self.say().truncated = true;
     }
 }

@@ -1,7 +1,7 @@
 //! The task of a load: lease, loader, store.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -143,6 +143,7 @@ impl<M: CacheModel> Cache<M> {
         let Some(leases) = self.store().leases() else {
             let keys: Vec<IdKey> = leads.iter().map(|led| led.lead.key().clone()).collect();
             let found = self.look_many(&keys).await;
+            let found = found.unwrap_or_else(|_| vec![None; keys.len()]);
             let mut missing = Vec::with_capacity(leads.len());
             for (led, found) in leads.into_iter().zip(found) {
                 let found = found.filter(|found| led.seen != Some(found.version));
@@ -172,8 +173,11 @@ impl<M: CacheModel> Cache<M> {
                 .begin_many(self.model(), &requests, policy.lease)
                 .await;
             let Ok(begun) = begun else {
-                // Without leases nothing is stored; callers are answered all the same.
+                // Without leases nothing is stored; callers are answered all the same. Some may
+                // have been granted for all that, and nobody is to wait for these.
                 self.counters().store_failures.add(1);
+                let asked = requests.into_iter().map(|asked| (asked.id, asked.token));
+                self.release(asked.collect()).await;
                 ready.extend(open);
                 return ready;
             };
@@ -232,9 +236,7 @@ impl<M: CacheModel> Cache<M> {
         let mut held = Vec::new();
         for led in leads {
             let key = led.lead.key().clone();
-            if !policy.on_error.is_zero() {
-                self.loads().failed(&key, now, policy.retry_after);
-            }
+            self.loads().failed(&key, now, policy.retry_after);
             held.extend(led.guard.map(|guard| (key, guard)));
             led.lead.land(Err(error.clone()));
         }
@@ -266,15 +268,17 @@ impl<M: CacheModel> Cache<M> {
         for object in objects {
             brought.insert(object.id_key(), object);
         }
-        let asked = |key: &IdKey| leads.iter().any(|led| led.lead.key() == key);
-        if let Some(other) = brought.keys().find(|key| !asked(key)) {
+        let asked: HashSet<&IdKey> = leads.iter().map(|led| led.lead.key()).collect();
+        if let Some(other) = brought.keys().find(|key| !asked.contains(key)) {
             let error = Error::invalid_model(format!(
                 "the loader brought an object with an id that was not asked for: {other:?}"
             ))
             .with_model(self.schema().name());
             return self.fail(leads, &error, policy).await;
         }
+        drop(asked);
         let shared = self.store().leases().is_some();
+        let unstored = fill.said().unstored;
         let mut released = Vec::new();
         let mut puts = Vec::new();
         let mut storing: Vec<Stored<M>> = Vec::new();
@@ -293,8 +297,8 @@ impl<M: CacheModel> Cache<M> {
             };
             put.guard = led.guard.map(Guard::Lease);
             let land = |led: Led<M>| led.lead.land(Ok(object.clone().map(|object| object as _)));
-            if fill.said().unstored || (shared && led.guard.is_none()) {
-                if !fill.said().unstored {
+            if unstored || (shared && led.guard.is_none()) {
+                if !unstored {
                     self.counters().rejected(Rejection::Unleased);
                 }
                 released.extend(led.guard.map(|guard| (key, guard)));
@@ -314,32 +318,52 @@ impl<M: CacheModel> Cache<M> {
                 }
             }
         }
-        let outcomes = match puts.is_empty() {
-            true => Ok(Vec::new()),
-            false => self.store().put_many(self.model(), puts).await,
-        };
-        match outcomes {
-            Ok(outcomes) => {
-                for ((led, object, leave), outcome) in storing.into_iter().zip(outcomes) {
-                    drop(leave);
+        let outcomes = self.store_each(puts).await;
+        for ((led, object, leave), outcome) in storing.into_iter().zip(outcomes) {
+            drop(leave);
+            let key = led.lead.key();
+            let object = match outcome {
+                Some(outcome) => {
                     if let Some(lease) = led.guard {
-                        self.loads().let_go(led.lead.key(), lease);
+                        self.loads().let_go(key, lease);
                     }
-                    let object = self.outcome(led.lead.key(), object, outcome).await;
-                    led.lead.land(Ok(object.map(|object| object as _)));
+                    self.outcome(key, object, outcome).await
                 }
-            }
-            Err(_) => {
-                for (led, object, leave) in storing {
-                    drop(leave);
+                None => {
                     self.counters().rejected(Rejection::StoreFailed);
-                    let key = led.lead.key().clone();
-                    released.extend(led.guard.map(|guard| (key, guard)));
-                    led.lead.land(Ok(object.map(|object| object as _)));
+                    released.extend(led.guard.map(|guard| (key.clone(), guard)));
+                    object
                 }
-            }
+            };
+            led.lead.land(Ok(object.map(|object| object as _)));
         }
         self.release(released).await;
+    }
+
+    /// Stores entries; `None` for each that the store refused or that it could not be asked for. One
+    /// that is too large keeps no other out.
+    pub(crate) async fn store_each(&self, puts: Vec<Put>) -> Vec<Option<PutOutcome>> {
+        if puts.is_empty() {
+            return Vec::new();
+        }
+        let (store, model) = (self.store(), self.model());
+        let error = match store.put_many(model, puts.clone()).await {
+            Ok(outcomes) => return outcomes.into_iter().map(Some).collect(),
+            Err(error) => error,
+        };
+        let is_of_one = matches!(error.kind(), ErrorKind::Overloaded | ErrorKind::Encode);
+        let mut outcomes = Vec::with_capacity(puts.len());
+        for put in puts {
+            outcomes.push(match is_of_one {
+                true => store
+                    .put_many(model, vec![put])
+                    .await
+                    .ok()
+                    .and_then(|one| one.into_iter().next()),
+                false => None,
+            });
+        }
+        outcomes
     }
 
     /// What callers get of an object that the store was given.
@@ -358,12 +382,24 @@ impl<M: CacheModel> Cache<M> {
             PutOutcome::Refused(_) => self.counters().rejected(Rejection::Older),
         }
         // What is there is newer; if nothing is, a newer one was removed.
-        let newer = self.open(key, self.look(key).await?).await;
+        let newer = self.open(key, self.look(key).await.ok()??).await;
         newer.ok().flatten().map(|(object, _)| object)
     }
 
-    /// The entry to store for what was loaded.
+    /// The entry to store for what was loaded. A panic in what the program said of it is an error.
     pub(crate) fn filled(
+        &self,
+        key: &IdKey,
+        object: Option<Arc<M>>,
+        fill: &FillContext<M>,
+        cost: Duration,
+        policy: &Policy,
+    ) -> Result<Put> {
+        let fill = || self.fill(key, object, fill, cost, policy);
+        catch_unwind(AssertUnwindSafe(fill)).unwrap_or_else(|panic| Err(panicked(&*panic)))
+    }
+
+    fn fill(
         &self,
         key: &IdKey,
         object: Option<Arc<M>>,
@@ -375,7 +411,6 @@ impl<M: CacheModel> Cache<M> {
         let tags = said.tags(object.as_deref());
         let revision = said.revision(object.as_deref());
         let ttl = said.ttl.or(self.lifetime_under(policy));
-        drop(said);
         let mut put = match object {
             Some(object) => {
                 let mut put = self.prepare(object, &PutOptions::default(), None)?;
@@ -399,7 +434,7 @@ impl<M: CacheModel> Cache<M> {
         put.cost = cost;
         put.revision = revision;
         if revision.is_some() {
-            put.condition = Condition::IfNewer;
+            put.condition = Condition::IfNotOlder;
         }
         Ok(put)
     }
@@ -423,22 +458,23 @@ impl From<Overtaken> for Rejection {
     }
 }
 
+fn panicked(panic: &(dyn Any + Send)) -> Error {
+    Error::new(
+        ErrorKind::Loader,
+        format!("the loader panicked: {}", panic_message(panic)),
+    )
+}
+
 /// Runs the user's loader; a panic in it is an error to all who wait, not the end of a task.
 async fn guarded<T>(load: impl FnOnce() -> BoxFuture<'static, Result<T>>) -> Result<T> {
-    let panicked = |panic: Box<dyn Any + Send>| {
-        Error::new(
-            ErrorKind::Loader,
-            format!("the loader panicked: {}", panic_message(&*panic)),
-        )
-    };
     let begun = catch_unwind(AssertUnwindSafe(load));
     let mut work: Pin<Box<dyn Future<Output = Result<T>> + Send>> = match begun {
         Ok(work) => work,
-        Err(panic) => return Err(panicked(panic)),
+        Err(panic) => return Err(panicked(&*panic)),
     };
     std::future::poll_fn(move |context| {
         let polled = catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context)));
-        polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked(panic))))
+        polled.unwrap_or_else(|panic| Poll::Ready(Err(panicked(&*panic))))
     })
     .await
 }

@@ -7,6 +7,9 @@ if not is_watched() or not state.since or is_over then
   set('since', advance())
   redis.call('HDEL', STATE, 'earliest')
 end
+-- Of several versions none sees what the others write.
+local others = is_watched() and state.watcher and state.watcher ~= fingerprint
+redis.call('HSET', STATE, 'watcher', others and '*' or fingerprint)
 local since = text(moment())
 set('watch', math.max(state.watch or 0, till))
 if not redis.call('ZSCORE', WRITTEN, '!') then

@@ -33,16 +33,19 @@ local known
 --   departed  when an object left last while somebody watched
 --   watch     until when, by the server's clock, somebody watches
 --   since     since when somebody watches without a break
+--   watcher   the fingerprint of the version of the model that who watches knows; `*` of several
+--   fenced    until when, by the callers' clock, a fence may have stood
 --   earliest  the first moment, by the callers' clock, at which something expires that was
 --             written since
 local function state()
   if not known then
     local v = redis.call(
-      'HMGET', STATE, 'moment', 'epoch', 'cleared', 'departed', 'watch', 'since', 'earliest')
+      'HMGET', STATE, 'moment', 'epoch', 'cleared', 'departed', 'watch', 'since', 'earliest',
+      'watcher', 'fenced')
     known = {
       moment = tonumber(v[1]), epoch = tonumber(v[2]), cleared = tonumber(v[3]),
       departed = tonumber(v[4]), watch = tonumber(v[5]), since = tonumber(v[6]),
-      earliest = tonumber(v[7]),
+      earliest = tonumber(v[7]), watcher = v[8], fenced = tonumber(v[9]),
     }
   end
   return known
@@ -72,6 +75,11 @@ end
 local function is_watched()
   local watch = state().watch
   return watch and watch > time()
+end
+
+-- Whether somebody watches who knows another version of the model.
+local function is_watched_by_others()
+  return is_watched() and state().watcher ~= fingerprint
 end
 
 -- How many keys the server has evicted; nothing if the user may not ask.

@@ -1,8 +1,8 @@
 -- Stores an entry, if its guard and its condition hold. Answers `{1, version}`, `{0, version
 -- there}`, or `{2}` if the guard does not hold.
 --
--- KEYS: the entry, what stands beside it. ARGV: the condition (`*`, `absent`, `present`, `newer`
--- or a version); the moment of expiry (`-` for none, `keep`); how long it is kept behind that
+-- KEYS: the entry, what stands beside it. ARGV: the condition (`*`, `absent`, `present`, `newer`,
+-- `not older` or a version); the moment of expiry (`-` for none, `keep`); how long it is kept behind that
 -- (nothing to keep what was); the tags (`=` and the tags, or nothing to keep them); the codec (`-`
 -- for an absence); the object; the revision (`-` for none); the cost; the guard (`lease`, `since`
 -- or nothing) and the token or moment of it; then names and values of the indexed fields.
@@ -37,10 +37,17 @@ if ARGV[13] ~= '' and not is_guarded() then
   return {2}
 end
 local there, revision = before.there, revision_of(before, found)
+local function is_older()
+  local mine = ARGV[11] ~= '-' and ARGV[11]
+  local here = before.kept and before.revision ~= '-' and before.revision
+  return (here and not (mine and mine >= here))
+    or (found.tombstone and not (mine and mine > found.tombstone))
+end
 if (condition == 'absent' and there)
   or (condition == 'present' and not there)
   or (string.match(condition, '^%d') and condition ~= there)
-  or (condition == 'newer' and revision and not (ARGV[11] ~= '-' and ARGV[11] > revision)) then
+  or (condition == 'newer' and revision and not (ARGV[11] ~= '-' and ARGV[11] > revision))
+  or (condition == 'not older' and is_older()) then
   return {0, there}
 end
 local entry = {
@@ -92,9 +99,15 @@ if is_kept(entry) then
   redis.call('HSET', KEY, unpack(fields))
   if entry.expires ~= '-' then reclaim(KEY, last_of(entry)) end
 end
-if not found.empty then redis.call('HDEL', BESIDE, 'lease', 'tombstone') end
+if not found.empty then
+  local outlived = found.tombstone and ARGV[11] ~= '-' and ARGV[11] > found.tombstone
+  redis.call('HDEL', BESIDE, 'lease', outlived and 'tombstone' or 'lease')
+end
 wrote(KEY)
 if is_row then ends(entry.expires) end
 local replaced = is_row and before.fingerprint == fingerprint
-if not replaced and (before.row or (existed and not before.version)) then left() end
+-- An object that has expired at once is in its source all the same; and of one of another version
+-- of the model, who watches sees nothing.
+local unseen = codec ~= '-' and (not is_row or is_watched_by_others())
+if unseen or (not replaced and (before.row or (existed and not before.version))) then left() end
 return {1, entry.version}

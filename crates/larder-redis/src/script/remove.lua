@@ -23,5 +23,7 @@ if ARGV[7] ~= '' then
 end
 if ARGV[10] ~= '' then
   put_beside(BESIDE, found, 'fence:' .. ARGV[10], ARGV[11], ARGV[11])
+  local fenced = state().fenced
+  if not fenced or fenced < tonumber(ARGV[11]) then set('fenced', tonumber(ARGV[11])) end
 end
 return there and 1 or 0

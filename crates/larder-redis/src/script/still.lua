@@ -10,6 +10,8 @@ local holds = is_watched()
   and state.since and state.since <= since
   and state.epoch and state.epoch <= since
   and not (state.departed and state.departed > since)
+  -- Behind a fence whose writer died its rows are as little known as before one.
+  and not (state.fenced and state.fenced > now)
   and is_ahead(state.earliest)
   and is_ahead(tonumber(ARGV[8]))
   and evicted() == ARGV[7]

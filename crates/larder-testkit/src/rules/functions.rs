@@ -158,12 +158,9 @@ pub async fn a_key_is_loaded_once(harness: Harness) {
     let removed = keys.remove_tagged(["t"]).await.unwrap();
     assert_eq!(removed, u64::from(harness.expected().query));
     assert_eq!(keys.get("abc").await.unwrap(), None);
-    keys.set_with("x", 1, PutOptions::default().with_version(5))
-        .await
-        .unwrap();
-    keys.set_with("x", 2, PutOptions::default().with_version(4))
-        .await
-        .unwrap();
+    let version = |version| PutOptions::default().with_version(version);
+    assert!(keys.set_with("x", 1, version(5)).await.unwrap().is_stored());
+    assert!(!keys.set_with("x", 2, version(4)).await.unwrap().is_stored());
     assert_eq!(keys.get("x").await.unwrap().as_deref(), Some(&1));
     assert!(keys.expire("x").await.unwrap());
 }

@@ -197,18 +197,38 @@ pub async fn a_tombstone_is_no_entry(harness: Harness) {
     );
 }
 
-/// What is written over a tombstone is all that is known from there on.
-pub async fn a_put_takes_the_place_of_a_tombstone(harness: Harness) {
+/// A tombstone outlives what is written over it without a later revision, an absence too: what it
+/// keeps out may be on its way still.
+pub async fn a_later_revision_takes_the_place_of_a_tombstone(harness: Harness) {
     let raw = Raw::of(&harness).await;
     raw.remove_as(deleted(1, 6, 1_000)).await;
-    raw.store(of_revision(put(1, "x"), 2)).await;
-    assert_eq!(revision(&raw, 1).await, Some(2));
-    assert!(raw.put(newer(1, "y", 3)).await.is_stored());
+    raw.store(absent(1).lives(10, 0)).await;
+    raw.store(put(1, "x")).await;
+    assert_eq!(revision(&raw, 1).await, Some(6));
+    assert!(raw.remove(1).await);
+    assert!(!raw.put(newer(1, "y", 6)).await.is_stored());
+    assert!(raw.put(newer(1, "y", 7)).await.is_stored());
     assert!(raw.remove(1).await);
     assert!(
         raw.put(newer(1, "z", 1)).await.is_stored(),
         "all is forgotten"
     );
+}
+
+/// What is not older takes the place of an entry of its own revision, and not of a tombstone.
+pub async fn what_is_not_older_takes_the_place_of_its_like(harness: Harness) {
+    let raw = Raw::of(&harness).await;
+    let not_older = |revision| {
+        let mut put = of_revision(put(1, "y"), revision);
+        put.condition = Condition::IfNotOlder;
+        put
+    };
+    assert!(raw.put(not_older(5)).await.is_stored());
+    assert!(raw.put(not_older(5)).await.is_stored());
+    assert!(!raw.put(not_older(4)).await.is_stored());
+    raw.remove_as(deleted(1, 6, 1_000)).await;
+    assert!(!raw.put(not_older(6)).await.is_stored());
+    assert!(raw.put(not_older(7)).await.is_stored());
 }
 
 /// Without a tombstone a removal forgets the revision too.
