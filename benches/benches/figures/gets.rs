@@ -44,8 +44,12 @@ pub(crate) fn measure(scale: &Scale) -> Rows {
     let bare = moka::sync::Cache::new(u64::MAX);
     let quick =
         moka::sync::Cache::builder().build_with_hasher(foldhash::quality::RandomState::default());
+    let mortal = moka::sync::Cache::builder()
+        .time_to_live(minutes(60))
+        .build();
     fill(&bare, scale);
     fill(&quick, scale);
+    fill(&mortal, scale);
     let mut rows = Vec::new();
     for (name, ids) in workloads(scale) {
         for id in &ids {
@@ -77,6 +81,18 @@ pub(crate) fn measure(scale: &Scale) -> Rows {
             },
             &bare,
         );
+        let alike = compare(
+            scale,
+            &ids,
+            |id| {
+                drop(black_box(ready(timed.get_or_load_with(
+                    id,
+                    &policy,
+                    move |id, _| load(id),
+                ))))
+            },
+            &mortal,
+        );
         let hasher = compare(
             scale,
             &ids,
@@ -95,6 +111,11 @@ pub(crate) fn measure(scale: &Scale) -> Rows {
             format!("get_or_load, all policies on / moka, {name}"),
             goal,
             loaded,
+        ));
+        rows.push(row(
+            format!("get_or_load, all policies on / moka with a ttl, {name}"),
+            Goal::None,
+            alike,
         ));
         rows.push(row(
             format!("get / moka with our hasher, {name}"),

@@ -289,11 +289,12 @@ impl<M: CacheModel> Cache<M> {
     /// Those of the store. Bytes that cannot be read are a miss, counted, and removed.
     pub async fn get<Q: IdLike<M::Id> + ?Sized>(&self, id: &Q) -> Result<Option<Arc<M>>> {
         let key = id.key();
-        match self.inner.store.probe(&self.inner.model, &key, Want::Fresh) {
-            Probe::Hit(Found {
-                object: Stored::Live(object),
-                ..
-            }) if self.inner.policy.idle.is_none() => {
+        let want = match self.inner.policy.idle {
+            None => Want::Object,
+            Some(_) => Want::Fresh,
+        };
+        match self.inner.store.probe(&self.inner.model, &key, want) {
+            Probe::Live(object) => {
                 self.count_read(true);
                 typed(object).map(Some)
             }
@@ -334,8 +335,9 @@ impl<M: CacheModel> Cache<M> {
         let object = match self
             .inner
             .store
-            .probe(&self.inner.model, &id.key(), Want::Fresh)
+            .probe(&self.inner.model, &id.key(), Want::Object)
         {
+            Probe::Live(object) => typed(object).ok(),
             Probe::Hit(found) => decode(&found).ok(),
             Probe::Miss | Probe::Unknown => None,
         };
@@ -560,8 +562,12 @@ impl<M: CacheModel> Cache<M> {
     pub async fn contains<Q: IdLike<M::Id> + ?Sized>(&self, id: &Q) -> Result<bool> {
         let key = id.key();
         Ok(
-            match self.inner.store.probe(&self.inner.model, &key, Want::Fresh) {
-                Probe::Hit(_) => true,
+            match self
+                .inner
+                .store
+                .probe(&self.inner.model, &key, Want::Object)
+            {
+                Probe::Hit(_) | Probe::Live(_) => true,
                 Probe::Miss => false,
                 Probe::Unknown => self.fetch(&key).await?.is_some(),
             },

@@ -203,7 +203,7 @@ impl<M: CacheModel> Cache<M> {
                 Glance::More => Looked::Found(Some(found)),
             },
             Probe::Miss => Looked::Found(None),
-            Probe::Unknown => Looked::Not,
+            Probe::Live(_) | Probe::Unknown => Looked::Not,
         };
         // Apart, so that what need not wait stays small.
         Box::pin(self.obtain_one(key, found, policy, one(load))).await
@@ -362,7 +362,7 @@ impl<M: CacheModel> Cache<M> {
             return Glance::More;
         };
         if found.expires_at.is_some() {
-            let now = self.store().now();
+            let now = found.seen_at.unwrap_or_else(|| self.store().now());
             if found.is_stale(now) || self.awake_until(found, now, policy).is_some() {
                 return Glance::More;
             }

@@ -61,6 +61,8 @@ pub trait CacheStore: fmt::Debug + Send + Sync + 'static {
     fn now(&self) -> Timestamp;
 
     /// Looks for one entry without waiting and without I/O.
+    ///
+    /// `Live` only where the object alone is wanted; `Hit` may be said there too.
     fn probe(&self, model: &Model, id: &IdKey, want: Want) -> Probe;
 
     /// Brings entries by id, in the order asked.
@@ -433,6 +435,8 @@ impl Model {
 /// What a read by id wants to see.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Want {
+    /// As `Fresh`, and of each nothing but the object.
+    Object,
     /// Objects whose lifetime has not ended.
     Fresh,
     /// All that is kept: also objects that are stale by now, and that an object is absent. For
@@ -445,6 +449,8 @@ pub enum Want {
 pub enum Probe {
     /// Here it is.
     Hit(Found),
+    /// Here it is, where nothing but the [object](Want::Object) was wanted.
+    Live(Arc<dyn Object>),
     /// It is nowhere in this store.
     Miss,
     /// To know takes `get_many`.
@@ -470,6 +476,8 @@ pub struct Found {
     pub cost: Duration,
     /// The version of what it is a copy of, where its writer named one.
     pub revision: Option<u64>,
+    /// When the store looked, if it looked at the clock for that.
+    pub seen_at: Option<Timestamp>,
 }
 
 impl Found {

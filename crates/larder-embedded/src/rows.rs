@@ -91,8 +91,13 @@ impl Plain {
         self.expires_at <= now.as_millis()
     }
 
-    pub(crate) fn found(self) -> Found {
+    pub(crate) fn into_object(self) -> Arc<dyn Object> {
+        self.object
+    }
+
+    pub(crate) fn found(self, seen_at: Option<Timestamp>) -> Found {
         Found {
+            seen_at,
             object: Stored::Live(self.object),
             version: self.seq,
             expires_at: moment(self.expires_at),
@@ -289,6 +294,7 @@ impl Row {
             created_at: Timestamp::from_millis(self.created_at),
             stale_for: self.stale_for(),
             cost: Duration::from_nanos(self.cost),
+            seen_at: None,
             revision: self.revision,
         }
     }

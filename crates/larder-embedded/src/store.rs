@@ -26,7 +26,7 @@ use crate::config::EmbeddedBuilder;
 use crate::error::{STORE, closed};
 use crate::hidden::Tombstones;
 use crate::model::{Hasher, Limits, ModelState, State};
-use crate::rows::{Row, Slot, SlotMark, Terms};
+use crate::rows::{Plain, Row, Slot, SlotMark, Terms};
 use crate::search::Snapshot;
 use crate::segment::Live;
 use crate::watch::Watch;
@@ -181,7 +181,14 @@ impl Shared {
 
     /// A replaced row dies only once moka holds the one that replaces it. So a dead row that is
     /// still moka's was removed, and any other dead row calls for another look.
-    fn look(&self, model: &Model, id: &IdKey, want: Want) -> Option<Found> {
+    fn look<T>(
+        &self,
+        model: &Model,
+        id: &IdKey,
+        want: Want,
+        plain: impl FnOnce(Plain, Option<Timestamp>) -> T,
+        full: impl FnOnce(Found) -> T,
+    ) -> Option<T> {
         let key = Key {
             model: model.number(),
             id: id.clone(),
@@ -189,16 +196,17 @@ impl Shared {
         let mut seen: Option<Arc<Row>> = None;
         loop {
             let row = match self.objects.get(&key)? {
-                Slot::Plain(plain) => {
+                Slot::Plain(slot) => {
                     if self.clearing.load(Ordering::Acquire) > 0
-                        && !self.open(model).ok()?.state.lock().holds(id, plain.seq)
+                        && !self.open(model).ok()?.state.lock().holds(id, slot.seq)
                     {
                         return None;
                     }
-                    if plain.is_timed() && plain.has_expired(self.now()) {
+                    let now = slot.is_timed().then(|| self.now());
+                    if now.is_some_and(|now| slot.has_expired(now)) {
                         break;
                     }
-                    return Some(plain.found());
+                    return Some(plain(slot, now));
                 }
                 Slot::Full(row) => row,
                 Slot::Hidden { .. } => break,
@@ -206,7 +214,7 @@ impl Shared {
             let now = self.now();
             if self.is_fresh(&row, now) {
                 row.access(now);
-                return Some(row.found());
+                return Some(full(row.found()));
             }
             let again = seen.is_some_and(|seen| Arc::ptr_eq(&seen, &row));
             if again || !row.is_dead() {
@@ -215,8 +223,8 @@ impl Shared {
             seen = Some(row);
         }
         match want {
-            Want::Fresh => None,
-            Want::Kept => self.look_behind(model, id),
+            Want::Object | Want::Fresh => None,
+            Want::Kept => self.look_behind(model, id).map(full),
         }
     }
 
@@ -761,10 +769,17 @@ impl CacheStore for EmbeddedStore {
         if self.shared.closed.load(Ordering::Acquire) {
             return Probe::Unknown;
         }
-        match self.shared.look(model, id, want) {
-            Some(found) => Probe::Hit(found),
-            None => Probe::Miss,
-        }
+        let found = match want {
+            Want::Object => {
+                let live = |plain: Plain, _| Probe::Live(plain.into_object());
+                self.shared.look(model, id, want, live, Probe::Hit)
+            }
+            Want::Fresh | Want::Kept => {
+                let hit = |plain: Plain, now| Probe::Hit(plain.found(now));
+                self.shared.look(model, id, want, hit, Probe::Hit)
+            }
+        };
+        found.unwrap_or(Probe::Miss)
     }
 
     fn get_many<'a>(
@@ -775,7 +790,10 @@ impl CacheStore for EmbeddedStore {
     ) -> BoxFuture<'a, Result<Vec<Option<Found>>>> {
         ready!({
             self.shared.open(model)?;
-            let look = |id| self.shared.look(model, id, want);
+            let look = |id| {
+                self.shared
+                    .look(model, id, want, Plain::found, |found| found)
+            };
             Ok(ids.iter().map(look).collect())
         })
     }

@@ -156,7 +156,7 @@ impl Entries {
 
     fn get(&self, id: &IdKey, want: Want, now: Timestamp) -> Option<Found> {
         match want {
-            Want::Fresh => self.fresh(id, now).cloned(),
+            Want::Object | Want::Fresh => self.fresh(id, now).cloned(),
             Want::Kept => self.entries.get(id).map(|entry| entry.found.clone()),
         }
     }
@@ -250,6 +250,7 @@ impl Entries {
                 .unwrap_or_default(),
             cost: put.cost,
             revision: put.revision.or(revision),
+            seen_at: None,
         };
         let version = found.version;
         let entry = Entry {

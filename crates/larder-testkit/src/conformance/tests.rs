@@ -79,7 +79,7 @@ impl CacheStore for Broken {
 
     fn probe(&self, model: &Model, id: &IdKey, want: Want) -> Probe {
         match self.inner.probe(model, id, want) {
-            Probe::Hit(_) if self.is(Defect::MissesAtOnce) => Probe::Miss,
+            Probe::Hit(_) | Probe::Live(_) if self.is(Defect::MissesAtOnce) => Probe::Miss,
             probe => probe,
         }
     }

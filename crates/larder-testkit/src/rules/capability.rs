@@ -56,26 +56,34 @@ pub async fn what_is_promised_is_answered_and_what_is_denied_is_unsupported(harn
 pub async fn a_probe_tells_what_it_may_tell(harness: Harness) {
     let cache = harness.cache::<Card>().await;
     let authoritative = harness.expected().authoritative_probe;
-    let probe = |id: u64| {
-        harness
-            .store()
-            .probe(cache.model(), &id.to_key(), Want::Fresh)
-    };
-    match probe(1) {
-        Probe::Miss => assert!(authoritative, "this store may not know that"),
-        Probe::Unknown => assert!(!authoritative, "this store has to know"),
-        Probe::Hit(found) => panic!("nothing was put, and there is {found:?}"),
+    let probe = |id: u64, want| harness.store().probe(cache.model(), &id.to_key(), want);
+    for want in [Want::Object, Want::Fresh, Want::Kept] {
+        match probe(1, want) {
+            Probe::Miss => assert!(authoritative, "this store may not know that"),
+            Probe::Unknown => assert!(!authoritative, "this store has to know"),
+            found => panic!("nothing was put, and there is {found:?}"),
+        }
     }
     cache.put(card(1)).await.unwrap();
-    match probe(1) {
-        Probe::Hit(found) => assert!(found.version > 0),
-        Probe::Unknown => assert!(!authoritative, "this store has to know"),
-        Probe::Miss => panic!("a miss of what was put"),
+    for want in [Want::Object, Want::Fresh, Want::Kept] {
+        match probe(1, want) {
+            Probe::Hit(found) => assert!(found.version > 0),
+            Probe::Live(object) => {
+                assert_eq!(want, Want::Object);
+                assert_eq!(object.id_key(), 1_u64.to_key());
+            }
+            Probe::Unknown => assert!(!authoritative, "this store has to know"),
+            Probe::Miss => panic!("a miss of what was put"),
+        }
     }
     let peeked = cache.peek(&1).map(|found| Card::clone(&found));
     assert!(peeked == Some(card(1)) || (peeked.is_none() && !authoritative));
     cache.remove(&1).await.unwrap();
-    assert!(!matches!(probe(1), Probe::Hit(_)), "it was removed");
+    let gone = probe(1, Want::Object);
+    assert!(
+        !matches!(gone, Probe::Hit(_) | Probe::Live(_)),
+        "it was removed"
+    );
     assert_eq!(cache.peek(&1), None);
 }
 

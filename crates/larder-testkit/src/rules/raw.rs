@@ -152,6 +152,7 @@ impl Raw {
                 let there = found.as_ref().map(|found| found.version);
                 assert_eq!(Some(probed.version), there, "a probe of {id}, {want:?}");
             }
+            Probe::Live(_) => panic!("more than the object was wanted"),
             Probe::Miss => assert!(found.is_none(), "a probe misses {id}, {want:?}"),
             Probe::Unknown => assert!(!self.authoritative, "this store has to know"),
         }
