@@ -26,14 +26,14 @@ use crate::store::{BoxFuture, Store};
 /// use std::time::Duration;
 /// use larder_core::{CachedFn, Store};
 ///
-/// # async fn count(team: u32, active: bool) -> Result<u64, std::io::Error> { Ok(7) }
+/// # async fn count(team: u32, since: u64) -> Result<u64, std::io::Error> { Ok(7) }
 /// # async fn example(store: Store) -> larder_core::Result<()> {
-/// let members = CachedFn::builder(store, "members", |(team, active): (u32, bool)| count(team, active))
+/// let members = CachedFn::builder(store, "members", |(team, since): (u32, u64)| count(team, since))
 ///     .ttl(Duration::from_secs(60))
 ///     .build()
 ///     .await?;
-/// assert_eq!(*members.call((3, true)).await?, 7);
-/// members.forget(&(3, true)).await?;
+/// assert_eq!(*members.call((3, 2025)).await?, 7);
+/// members.forget(&(3, 2025)).await?;
 /// # Ok(())
 /// # }
 /// ```

@@ -51,7 +51,7 @@ struct Entries {
     watches: Vec<Weak<Watch>>,
     /// Whether other programs see this.
     shared: bool,
-    /// What was removed otherwise than by id, and when.
+    /// What was removed by tag, and when.
     removed: Vec<(u64, Selection)>,
 }
 
@@ -331,7 +331,11 @@ impl Entries {
     fn remove_where(&mut self, now: Timestamp, selection: &Selection, fate: Fate) -> u64 {
         self.removed();
         self.touch(None);
-        self.removed.push((self.version, selection.clone()));
+        match selection {
+            Selection::Tagged(_) => self.removed.push((self.version, selection.clone())),
+            // No server can tell what a filter means.
+            Selection::Where(_) | Selection::All => self.leases.clear(),
+        }
         if matches!(selection, Selection::All) {
             self.tombstones.clear();
         }

@@ -128,8 +128,8 @@ pub async fn results_are_forgotten_by_tag(harness: Harness) {
         assert_eq!(*square.call(number).await.unwrap(), number * number);
     }
     let forgotten = square.forget_tagged(["even"]).await.unwrap();
-    // Without an index a store cannot tell how many there were.
-    assert_eq!(forgotten, if harness.expected().query { 2 } else { 0 });
+    // Without an index a store may not be able to tell how many there were.
+    assert!(forgotten == 2 || (forgotten < 2 && !harness.expected().query));
     assert_eq!(square.stats().await.unwrap().store.objects, 2);
 }
 
@@ -156,7 +156,7 @@ pub async fn a_key_is_loaded_once(harness: Harness) {
     }
     assert_eq!(calls.load(Ordering::SeqCst), 2);
     let removed = keys.remove_tagged(["t"]).await.unwrap();
-    assert_eq!(removed, u64::from(harness.expected().query));
+    assert!(removed == 1 || (removed == 0 && !harness.expected().query));
     assert_eq!(keys.get("abc").await.unwrap(), None);
     let version = |version| PutOptions::default().with_version(version);
     assert!(keys.set_with("x", 1, version(5)).await.unwrap().is_stored());
