@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
-use larder_core::store::Model;
+use larder_core::store::{Model, Tombstone};
 use larder_core::{Document, IdKey, Result, Schema, Timestamp};
 use parking_lot::{Mutex, MutexGuard};
 
@@ -19,6 +20,9 @@ use crate::tags::TagIndex;
 use crate::watch::Watches;
 
 pub(crate) type Hasher = foldhash::quality::RandomState;
+
+/// How long the revision of what was evicted is remembered.
+const EVICTED_FOR: Duration = Duration::from_secs(300);
 
 /// How many segments at the least are made one.
 const MERGE_AT: usize = 4;
@@ -137,6 +141,19 @@ impl State {
         self.bytes -= u64::from(row.weight);
         self.tags.remove(&row);
         Some(row)
+    }
+
+    /// Keeps the revision of a row that was evicted, the write `by`: an older object that is late
+    /// is not to be taken for news. The same revision may come back.
+    pub(crate) fn remember(&mut self, row: &Row, by: u64, now: Timestamp) {
+        let Some(revision) = row.revision.and_then(|revision| revision.checked_sub(1)) else {
+            return;
+        };
+        if self.tombstones.revision(&row.id, now) < Some(revision) {
+            let lifetime = EVICTED_FOR;
+            let tombstone = Tombstone { revision, lifetime };
+            self.tombstones.bury(&row.id, by, tombstone, now);
+        }
     }
 
     /// Lets go of the live row under `id`; `by` is the number of the write that does it.

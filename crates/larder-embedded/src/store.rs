@@ -245,6 +245,7 @@ impl Shared {
         let _one = self.evicted.settling.lock();
         self.evicted.any.store(false, Ordering::Release);
         let rows = std::mem::take(&mut *self.evicted.rows.lock());
+        let now = self.now();
         let models = self.models.read();
         for (key, slot) in rows {
             let Some(model) = models.get(key.model as usize) else {
@@ -257,10 +258,14 @@ impl Shared {
                 let by = state.next_seq();
                 if let Some(row) = state.kill(&key.id, by) {
                     state.watches.left(model.schema(), &row);
+                    state.remember(&row, by, now);
                 }
                 model.counters.evictions.fetch_add(1, Ordering::Relaxed);
             } else if state.hidden.get(&key.id).is_some_and(is_its) {
-                state.unhide(&key.id);
+                let by = state.next_seq();
+                if let Some(row) = state.unhide(&key.id) {
+                    state.remember(&row, by, now);
+                }
             }
             let due = model.is_due(&state, self.limits());
             drop(state);

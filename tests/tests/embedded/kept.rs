@@ -107,6 +107,22 @@ async fn what_was_evicted_is_no_more_under_its_tags() {
     assert_eq!(stats(&cache).await.bytes, 0);
 }
 
+/// Found by the race suite: what eviction forgets, a late write of an older version took the place
+/// of.
+#[tokio::test]
+async fn an_older_version_does_not_come_back_for_what_was_evicted() {
+    let store = EmbeddedStore::builder().max_objects(10).build().unwrap();
+    let cache = items(&store).await;
+    assert!(cache.put_if_newer(item(0), 7).await.unwrap().is_stored());
+    for id in 1..20 {
+        cache.put(item(id)).await.unwrap();
+    }
+    assert_eq!(stats(&cache).await.objects, 10);
+    assert_eq!(cache.get(&0).await.unwrap(), None);
+    assert!(!cache.put_if_newer(item(0), 6).await.unwrap().is_stored());
+    assert!(cache.put_if_newer(item(0), 7).await.unwrap().is_stored());
+}
+
 #[tokio::test]
 async fn eviction_ends_the_marks_of_what_it_takes() {
     let store = EmbeddedStore::builder().max_objects(10).build().unwrap();
