@@ -59,9 +59,8 @@ const MUTANTS: &[(&str, &str, &str, &str)] = &[
     (
         "a_threat_is_not_left_with_the_flights_on_their_way",
         "Invalidations",
-        "true => state.threats.push(threat.clone()),
-                        false => state.cancelled = true,",
-        "_ => {}",
+        "true => state.threats.push(threat.clone()),",
+        "true => state.threats.clear(),",
     ),
     (
         "a_threatened_flight_stores",
@@ -108,9 +107,8 @@ const MUTANTS: &[(&str, &str, &str, &str)] = &[
     (
         "a_threat_is_not_left_with_the_batches_on_their_way",
         "Batches",
-        "true => log.threats.push(threat.clone()),
-                    false => log.overrun = true,",
-        "_ => {}",
+        "true => log.threats.push(threat.clone()),",
+        "true => log.threats.clear(),",
     ),
     (
         "a_batch_ignores_the_threats_under_way",
