@@ -1,7 +1,7 @@
 //! Lists: a filter answered from the cache where that is known to hold all of it, and loaded
 //! where it is not.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::id::IdKey;
 use crate::load::{FillContext, LoadError, Loaded, came_to_nothing, failure, searched};
 use crate::model::{CacheModel, Object};
 use crate::policy::Policy;
-use crate::query::{Answer, Extent, Page, Place, Query, Row, Total, Truncation};
+use crate::query::{Answer, Extent, Order, Page, Place, Projection, Query, Row, Total, Truncation};
 use crate::runtime::Runtime;
 use crate::store::{BoxFuture, CacheStore, Guard, PutOutcome, Want};
 
@@ -326,6 +326,7 @@ impl<M: CacheModel> Cache<M> {
         complete &= !over;
         if complete
             && self.are_there(&unstored).await
+            && self.holds_no_other(&expr, &keys).await
             && self
                 .store()
                 .still(self.model(), &mark)
@@ -343,6 +344,21 @@ impl<M: CacheModel> Cache<M> {
             list.fact = facts.learn(generation, expr, mark, until);
         }
         Ok(list)
+    }
+
+    /// Whether the cache has no row that matches and was not loaded: one that was written since, or
+    /// that the source has changed and the cache has yet to be told of. With the latter the rows
+    /// here would be those of no moment.
+    async fn holds_no_other(&self, expr: &Expr, loaded: &[IdKey]) -> bool {
+        let mut query = Query::new(expr.clone());
+        query.order = Order::Id;
+        query.projection = Projection::Ids;
+        let Ok(answer) = self.store().query(self.model(), &query).await else {
+            return false;
+        };
+        let loaded: HashSet<&IdKey> = loaded.iter().collect();
+        let mut ids = answer.rows.iter().map(|row| &row.place.id);
+        answer.extent.is_exhausted() && ids.all(|id| loaded.contains(id))
     }
 
     async fn are_there(&self, ids: &[IdKey]) -> bool {

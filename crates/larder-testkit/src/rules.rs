@@ -473,6 +473,7 @@ macro_rules! __rules {
                 a_wider_list_covers_a_narrower_one(Query),
                 a_write_overtakes_a_list(Query),
                 a_removal_overtakes_a_list(Query),
+                a_list_is_of_one_moment(Query),
                 callers_of_one_list_share_one_load(Query),
                 rows_of_lists_have_what_their_loader_says(Query),
                 the_first_to_expire_ends_what_is_known(Query),
