@@ -69,30 +69,12 @@ pub(crate) fn measure(scale: &Scale) -> Rows {
             &bare,
         );
         let load = |_: u64| std::future::ready(Ok::<_, std::io::Error>(None::<User>));
-        let loaded = compare(
-            scale,
-            &ids,
-            |id| {
-                drop(black_box(ready(timed.get_or_load_with(
-                    id,
-                    &policy,
-                    move |id, _| load(id),
-                ))))
-            },
-            &bare,
-        );
-        let alike = compare(
-            scale,
-            &ids,
-            |id| {
-                drop(black_box(ready(timed.get_or_load_with(
-                    id,
-                    &policy,
-                    move |id, _| load(id),
-                ))))
-            },
-            &mortal,
-        );
+        let with_policies = |id: &u64| {
+            let loaded = timed.get_or_load_with(id, &policy, move |id, _| load(id));
+            drop(black_box(ready(loaded)));
+        };
+        let loaded = compare(scale, &ids, with_policies, &bare);
+        let alike = compare(scale, &ids, with_policies, &mortal);
         let hasher = compare(
             scale,
             &ids,

@@ -1,4 +1,5 @@
-//! Vocabulary, contract and typed front of Larder. No I/O, no threads, no runtime.
+//! Vocabulary, contract and typed front of Larder. No I/O, no threads; loads alone need a runtime,
+//! which is the caller's.
 //!
 //! In reading order: values and ids, models and their fields, filters and what they mean,
 //! queries, the store contract, and the typed caches in front of it.

@@ -14,12 +14,12 @@ use crate::fact::Fact;
 use crate::find::{Find, fetch, is_page, next};
 use crate::flight::{Follow, Joined, Lead, Overtaken};
 use crate::id::IdKey;
-use crate::load::{FillContext, LoadError, Loaded, came_to_nothing, failure, searched};
+use crate::load::{Alarm, Bring, FillContext, LoadError, Loaded, came_to_nothing, many, searched};
 use crate::model::{CacheModel, Object};
 use crate::policy::Policy;
 use crate::query::{Answer, Extent, Order, Page, Place, Projection, Query, Row, Total, Truncation};
 use crate::runtime::Runtime;
-use crate::store::{BoxFuture, CacheStore, Guard, PutOutcome, Want};
+use crate::store::{CacheStore, Guard, PutOutcome, Want};
 
 /// What the load of a list brings.
 pub(crate) type ListLanding = Result<List>;
@@ -32,9 +32,6 @@ pub(crate) struct List {
     /// Whether the loader said that more match than it brought.
     truncated: bool,
 }
-
-type BringList<M> =
-    Box<dyn FnOnce(FillContext<M>) -> BoxFuture<'static, Result<Vec<Arc<M>>>> + Send>;
 
 impl<M: CacheModel> Find<'_, M> {
     /// The page: from the cache if that is known to hold every object which the filter means, or
@@ -89,13 +86,7 @@ impl<M: CacheModel> Find<'_, M> {
         E: LoadError,
     {
         let (cache, query) = self.query()?;
-        let bring: BringList<M> = Box::new(move |fill| {
-            let work = load(fill);
-            Box::pin(async move {
-                let loaded = work.await.map_err(failure)?;
-                Ok(loaded.into_iter().filter_map(T::into_loaded).collect())
-            })
-        });
+        let bring = many(move |_, fill| load(fill));
         cache.list(&query, policy, bring).await
     }
 
@@ -143,12 +134,7 @@ impl<M: CacheModel> Cache<M> {
         self.find(|_| crate::filter::Filter::all()).warm(load).await
     }
 
-    async fn list(
-        &self,
-        query: &Query,
-        policy: &Policy,
-        bring: BringList<M>,
-    ) -> Result<Page<Arc<M>>> {
+    async fn list(&self, query: &Query, policy: &Policy, bring: Bring<M>) -> Result<Page<Arc<M>>> {
         let mut bring = Some(bring);
         loop {
             let fact = self.loads().facts.covers(&query.expr, self.store().now());
@@ -182,7 +168,11 @@ impl<M: CacheModel> Cache<M> {
                 }
                 Err(follow) => follow,
             };
-            let Some(list) = self.landed(follow, policy, &*runtime).await? else {
+            let mut alarm = policy
+                .hard_timeout
+                .map(|after| Alarm::new(after, &*runtime));
+            let list = self.patient(follow, alarm.as_mut());
+            let Some(list) = list.await? else {
                 // Who led saw that there was nothing to load, and let go.
                 if bring.is_some() {
                     continue;
@@ -241,7 +231,7 @@ impl<M: CacheModel> Cache<M> {
         lead: Lead<Vec<u8>, ListLanding, ()>,
         expr: Expr,
         policy: &Policy,
-        bring: BringList<M>,
+        bring: Bring<M>,
         runtime: &dyn Runtime,
     ) {
         let landing = self.load_list(expr, policy, bring, runtime).await;
@@ -252,7 +242,7 @@ impl<M: CacheModel> Cache<M> {
         &self,
         expr: Expr,
         policy: &Policy,
-        bring: BringList<M>,
+        bring: Bring<M>,
         runtime: &dyn Runtime,
     ) -> Result<List> {
         // All three before the load: what comes between it and any of them is noticed.
@@ -265,27 +255,26 @@ impl<M: CacheModel> Cache<M> {
         };
         let fill = FillContext::new(None);
         let context = fill.clone();
-        let (loaded, cost) = self.timed(move || bring(context), policy, runtime).await;
+        let (loaded, cost) = self
+            .timed(move || bring(Vec::new(), context), policy, runtime)
+            .await;
         let mut rows: BTreeMap<IdKey, Arc<M>> = BTreeMap::new();
         for object in loaded? {
             rows.insert(object.id_key(), object);
         }
-        let (refused, truncated) = {
-            let said = fill.said();
-            (said.unstored, said.truncated)
-        };
+        let said = fill.said();
         let mut list = List {
             rows: rows.values().map(|row| Arc::clone(row) as _).collect(),
             fact: None,
-            truncated,
+            truncated: said.truncated,
         };
-        let Some(mark) = mark.filter(|_| !refused) else {
+        let Some(mark) = mark.filter(|_| !said.unstored) else {
             return Ok(list);
         };
         let shared = self.store().leases().is_some();
         let mut puts = Vec::with_capacity(rows.len());
         for (key, row) in rows {
-            let mut put = self.filled(&key, Some(row), &fill, cost, policy)?;
+            let mut put = self.filled(&key, Some(row), &said, cost, policy)?;
             put.guard = shared.then(|| Guard::Since(mark.clone()));
             puts.push(put);
         }
@@ -294,7 +283,7 @@ impl<M: CacheModel> Cache<M> {
             let (document, tags) = searched(&puts[at]);
             threat.hits(document, tags)
         });
-        let mut complete = !truncated;
+        let mut complete = !said.truncated;
         // Rows that this does not store. Whether they are there has to be seen: what overtook them
         // may not have told the store yet, or may have taken nothing away.
         let mut unstored = Vec::new();
@@ -333,7 +322,7 @@ impl<M: CacheModel> Cache<M> {
                 .await
                 .unwrap_or(false)
         {
-            let ttl = fill.said().ttl.or(self.lifetime_under(policy));
+            let ttl = said.ttl.or(self.lifetime_under(policy));
             // Of no rows none will expire.
             let ttl = match list.rows.is_empty() {
                 true => Some(ttl.unwrap_or(policy.absent_ttl).min(policy.absent_ttl)),
@@ -367,17 +356,6 @@ impl<M: CacheModel> Cache<M> {
         }
         let found = self.store().get_many(self.model(), ids, Want::Fresh).await;
         found.is_ok_and(|found| found.iter().all(Option::is_some))
-    }
-
-    /// Waits for a list as long as the policy lets a caller wait.
-    async fn landed(
-        &self,
-        follow: Follow<ListLanding, ()>,
-        policy: &Policy,
-        runtime: &dyn Runtime,
-    ) -> Result<Option<List>> {
-        let patience = policy.hard_timeout;
-        self.patient(follow, patience, patience, runtime).await
     }
 
     /// The page out of what was loaded.

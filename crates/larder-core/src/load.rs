@@ -9,10 +9,10 @@ mod table;
 mod task;
 
 use std::future::Future;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use self::task::Led;
 use crate::cache::{Cache, decode, typed};
@@ -31,8 +31,8 @@ pub use self::fill::{FillContext, LoadError, Loaded};
 pub(crate) use self::table::{Disturbance, Landing, Loads, Threat};
 pub(crate) use self::task::searched;
 
-/// A loader of some ids, its types forgotten.
-type Bring<M> = Box<
+/// A loader of some ids, its types forgotten; one of a list is given none.
+pub(crate) type Bring<M> = Box<
     dyn FnOnce(
             Vec<<M as CacheModel>::Id>,
             FillContext<M>,
@@ -90,8 +90,8 @@ where
     })
 }
 
-/// The loader of some ids, its types forgotten.
-fn many<M, L, Fut, T, R, E>(load: L) -> Bring<M>
+/// The loader of some ids, or of a list.
+pub(crate) fn many<M, L, Fut, T, R, E>(load: L) -> Bring<M>
 where
     M: CacheModel,
     L: FnOnce(Vec<M::Id>, FillContext<M>) -> Fut + Send + 'static,
@@ -270,10 +270,8 @@ impl<M: CacheModel> Cache<M> {
         T: Loaded<M>,
         E: LoadError,
     {
-        let keys: Vec<IdKey> = ids.into_iter().map(IdLike::key).collect();
-        let found = self.look_many(&keys).await?;
-        let looked = found.into_iter().map(Looked::Found);
-        let looked = keys.into_iter().zip(looked).collect();
+        let keys = ids.into_iter().map(IdLike::key).collect();
+        let looked = self.look_at(keys, Looked::Found).await?;
         self.obtain(looked, policy, many(load)).await
     }
 
@@ -312,15 +310,13 @@ impl<M: CacheModel> Cache<M> {
         T: Loaded<M>,
         E: LoadError,
     {
-        let keys: Vec<IdKey> = ids.into_iter().map(IdLike::key).collect();
-        let found = self.look_many(&keys).await?;
-        let looked = found.into_iter().map(Looked::Anew);
-        let looked = keys.into_iter().zip(looked).collect();
+        let keys = ids.into_iter().map(IdLike::key).collect();
+        let looked = self.look_at(keys, Looked::Anew).await?;
         self.obtain(looked, self.policy(), many(load)).await
     }
 
     /// Loads the objects with these ids anew every so often, from now on until what is given is
-    /// dropped. A load that fails leaves what is there, and is counted.
+    /// dropped or the store is closed. A load that fails leaves what is there, and is counted.
     ///
     /// # Errors
     /// `InvalidConfig` for a pause below a millisecond, or without an executor.
@@ -349,7 +345,10 @@ impl<M: CacheModel> Cache<M> {
         let still = Arc::downgrade(&wanted);
         runtime.spawn(Box::pin(async move {
             while still.strong_count() > 0 {
-                drop(cache.reload_many(&ids, load.clone()).await);
+                let reloaded = cache.reload_many(&ids, load.clone()).await;
+                if reloaded.is_err_and(|error| error.kind() == ErrorKind::Closed) {
+                    return;
+                }
                 sleeper.sleep(pause).await;
             }
         }));
@@ -403,6 +402,16 @@ impl<M: CacheModel> Cache<M> {
             }
             found => found,
         }
+    }
+
+    /// What the store has under these ids, and what is wanted of it.
+    async fn look_at(
+        &self,
+        keys: Vec<IdKey>,
+        want: fn(Option<Found>) -> Looked,
+    ) -> Result<Vec<(IdKey, Looked)>> {
+        let found = self.look_many(&keys).await?;
+        Ok(keys.into_iter().zip(found.into_iter().map(want)).collect())
     }
 
     /// What to do with what was found.
@@ -552,11 +561,9 @@ impl<M: CacheModel> Cache<M> {
         policy: &Policy,
         bring: Bring<M>,
     ) -> Result<Vec<Option<Arc<M>>>> {
-        let policy = Arc::new(policy.clone());
-        let began = Instant::now();
         let mut verdicts = Vec::with_capacity(looked.len());
         for (key, looked) in looked {
-            let verdict = self.verdict(&key, looked, &policy).await;
+            let verdict = self.verdict(&key, looked, policy).await;
             match &verdict {
                 Verdict::Serve(object) => self.count_read(object.is_some()),
                 Verdict::Refresh(..) => self.count_read(true),
@@ -565,21 +572,16 @@ impl<M: CacheModel> Cache<M> {
             }
             verdicts.push((key, verdict));
         }
-        let is_served = |(_, verdict): &(_, Verdict<M>)| matches!(verdict, Verdict::Serve(_));
-        if verdicts.iter().all(is_served) {
-            let served = verdicts.into_iter().map(|(_, verdict)| match verdict {
-                Verdict::Serve(object) => object,
-                Verdict::Refresh(object, _) => Some(object),
-                Verdict::Load(stale) | Verdict::Reload(stale, _) => stale,
-            });
-            return Ok(served.collect());
-        }
-        let runtime = self.runtime()?;
+        // Who has nothing to load needs none.
+        let runtime = self.runtime();
         let mut answers = Vec::with_capacity(verdicts.len());
         let mut leads = Vec::new();
         // Nothing is waited for from the first flight that is led until the task has them all: a
         // caller that goes away takes none with it.
         for (key, verdict) in verdicts {
+            if !matches!(verdict, Verdict::Serve(_)) {
+                runtime.clone()?;
+            }
             let answer = match verdict {
                 Verdict::Serve(object) => Some(Answer::Ready(object)),
                 Verdict::Refresh(object, seen) => {
@@ -601,35 +603,37 @@ impl<M: CacheModel> Cache<M> {
             answers.push(answer.unwrap_or(Answer::Full));
         }
         if !leads.is_empty() {
-            self.spawn(&runtime, leads, &policy, bring);
+            self.spawn(runtime.clone()?, leads, policy.clone(), bring);
         }
+        let mut alarms = [policy.soft_timeout, policy.hard_timeout].map(|after| {
+            let runtime = runtime.as_ref().ok();
+            after
+                .zip(runtime)
+                .map(|(after, runtime)| Alarm::new(after, &**runtime))
+        });
         let mut served = Vec::with_capacity(answers.len());
         for answer in answers {
             served.push(match answer {
                 Answer::Ready(object) => object,
                 Answer::Full => return Err(self.too_many()),
-                Answer::Waiting(follow, stale) => {
-                    self.served(follow, stale, &policy, began, &*runtime)
-                        .await?
-                }
+                Answer::Waiting(follow, stale) => self.served(follow, stale, &mut alarms).await?,
             });
         }
         Ok(served)
     }
 
-    /// Waits for a flight as long as the policy lets a caller wait that began to at `began`.
+    /// Waits for a flight as long as the policy lets a caller wait.
     async fn served(
         &self,
         follow: Follow<Landing, Threat>,
         stale: Option<Arc<M>>,
-        policy: &Policy,
-        began: Instant,
-        runtime: &dyn Runtime,
+        [soft, hard]: &mut [Option<Alarm>; 2],
     ) -> Result<Option<Arc<M>>> {
-        let soft = policy.soft_timeout.filter(|_| stale.is_some());
-        let patience = soft.or(policy.hard_timeout);
-        let left = patience.map(|patience| patience.saturating_sub(began.elapsed()));
-        let failed = match self.patient(follow, patience, left, runtime).await {
+        let alarm = match (&stale, soft) {
+            (Some(_), Some(soft)) => Some(soft),
+            _ => hard.as_mut(),
+        };
+        let failed = match self.patient(follow, alarm).await {
             Ok(Some(object)) => return object.map(typed).transpose(),
             Ok(None) => came_to_nothing().with_model(self.schema().name()),
             Err(failed) => failed,
@@ -644,27 +648,53 @@ impl<M: CacheModel> Cache<M> {
         Ok(Some(stale))
     }
 
-    /// Waits for a flight for what is `left` of a caller's patience; `None` if it came to nothing.
+    /// Waits for a flight until the alarm rings; `None` if the flight came to nothing.
     pub(crate) async fn patient<T: Clone, X>(
         &self,
         follow: Follow<Result<T>, X>,
-        patience: Option<Duration>,
-        left: Option<Duration>,
-        runtime: &dyn Runtime,
+        alarm: Option<&mut Alarm>,
     ) -> Result<Option<T>> {
-        let landed = match left {
-            None => Some(follow.await),
-            Some(left) => within(follow, runtime.sleep(left)).await,
+        let Some(alarm) = alarm else {
+            return follow.await.transpose();
         };
-        match landed {
-            Some(landed) => landed.transpose(),
-            None => {
-                self.counters().timeouts.add(1);
-                let patience = patience.unwrap_or_default();
-                let message = format!("the load did not end within {patience:?}; it goes on");
-                let late = Error::new(ErrorKind::Timeout, message);
-                Err(late.with_model(self.schema().name()))
-            }
+        let after = alarm.after;
+        if let Some(landed) = within(follow, alarm).await {
+            return landed.transpose();
+        }
+        self.counters().timeouts.add(1);
+        let message = format!("the load did not end within {after:?}; it goes on");
+        let late = Error::new(ErrorKind::Timeout, message);
+        Err(late.with_model(self.schema().name()))
+    }
+}
+
+/// The end of a caller's patience: one for all that a call waits for.
+pub(crate) struct Alarm {
+    after: Duration,
+    sleep: BoxFuture<'static, ()>,
+    has_rung: bool,
+}
+
+impl Alarm {
+    pub(crate) fn new(after: Duration, runtime: &dyn Runtime) -> Self {
+        Self {
+            after,
+            sleep: runtime.sleep(after),
+            has_rung: false,
+        }
+    }
+}
+
+impl Future for Alarm {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if !self.has_rung {
+            self.has_rung = self.sleep.as_mut().poll(context).is_ready();
+        }
+        match self.has_rung {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
         }
     }
 }
@@ -678,13 +708,16 @@ pub(crate) fn came_to_nothing() -> Error {
 }
 
 /// What a future brings, if it is ready before the other.
-async fn within<T>(work: impl Future<Output = T>, end: BoxFuture<'static, ()>) -> Option<T> {
-    let (mut work, mut end) = (pin!(work), end);
+async fn within<T>(
+    work: impl Future<Output = T>,
+    mut end: impl Future<Output = ()> + Unpin,
+) -> Option<T> {
+    let mut work = pin!(work);
     std::future::poll_fn(|context| {
         if let Poll::Ready(ready) = work.as_mut().poll(context) {
             return Poll::Ready(Some(ready));
         }
-        end.as_mut().poll(context).map(|()| None)
+        Pin::new(&mut end).poll(context).map(|()| None)
     })
     .await
 }

@@ -17,11 +17,14 @@ pub trait Runtime: fmt::Debug + Send + Sync + 'static {
     fn sleep(&self, time: Duration) -> BoxFuture<'static, ()>;
 }
 
-/// The Tokio runtime that the caller is in.
+/// The Tokio runtime that the caller is in. Its timer has to be enabled, as `#[tokio::main]` does
+/// it: timeouts and leases wait by it.
 #[derive(Clone, Debug)]
 pub struct TokioRuntime(tokio::runtime::Handle);
 
 impl TokioRuntime {
+    /// The one that this is called in.
+    ///
     /// # Errors
     /// `InvalidConfig` if the caller is in none.
     pub fn current() -> Result<Self> {

@@ -135,7 +135,8 @@ pub trait CacheStore: fmt::Debug + Send + Sync + 'static {
     /// Whether since the mark no object that its expression matches has left the model: removed,
     /// expired, evicted, or lost with the server that had it. An object that another one took the
     /// place of has not left. Where there are [`leases`](Self::leases), also whether no program
-    /// has removed anything at all, there or not: what the source of that holds now, nobody knows.
+    /// has removed anything at all, there or not: what the source of that holds now, nobody knows;
+    /// and whether no fence stands, or stood at the mark.
     /// `true` is certain; `false` may be said to be on the safe side.
     fn still<'a>(&'a self, model: &'a Model, mark: &'a Mark) -> BoxFuture<'a, Result<bool>>;
 

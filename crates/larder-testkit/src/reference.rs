@@ -657,7 +657,8 @@ impl CacheStore for ReferenceStore {
             let watch = Arc::new(Watch {
                 since: entries.version,
                 expr: expr.clone(),
-                over: AtomicBool::new(false),
+                // Behind a fence, whose writer may have died, nothing is known.
+                over: AtomicBool::new(!entries.fences.is_empty()),
             });
             entries.watches.push(Arc::downgrade(&watch));
             Ok(Mark::new(watch))

@@ -443,6 +443,10 @@ macro_rules! __rules {
                 an_older_version_is_not_loaded_over_a_later_one(ConditionalPut),
                 what_is_gone_from_the_store_is_loaded_again,
                 loads_find_what_was_put,
+                a_panic_in_what_a_loader_says_fails_all_who_wait,
+                a_closed_store_is_an_error_of_loads,
+                an_unchanged_version_is_loaded_anew(ConditionalPut),
+                an_update_of_nothing_overtakes_a_load(ConditionalPut),
             }
             policies {
                 what_is_loaded_ends_with_its_lifetime,
@@ -464,6 +468,8 @@ macro_rules! __rules {
                 a_load_is_given_up_at_its_deadline,
                 idleness_ends_what_nobody_reads,
                 policies_that_make_no_sense_are_refused,
+                a_failed_refresh_is_not_tried_again_at_once,
+                a_timeout_is_of_the_whole_call,
             }
             lists {
                 a_list_is_loaded_once(Query),
@@ -478,6 +484,8 @@ macro_rules! __rules {
                 rows_of_lists_have_what_their_loader_says(Query),
                 the_first_to_expire_ends_what_is_known(Query),
                 a_failed_list_fails_all_who_wait(Query),
+                a_list_that_ends_at_once_is_not_known(Query),
+                nothing_is_known_behind_a_fence(Query, Leases),
             }
             functions {
                 a_function_is_called_once_for_its_arguments,

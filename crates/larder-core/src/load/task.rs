@@ -9,14 +9,14 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use super::fill::FillContext;
+use super::fill::{FillContext, Said};
 use super::table::{Landing, Threat};
 use super::{Bring, within};
 use crate::cache::{Cache, PutOptions};
 use crate::counters::Rejection;
 use crate::document::Document;
 use crate::error::{Error, ErrorKind, Result};
-use crate::flight::{Lead, Overtaken, Storing};
+use crate::flight::{Lead, Overtaken};
 use crate::id::IdKey;
 use crate::model::{CacheModel, panic_message};
 use crate::policy::Policy;
@@ -39,20 +39,16 @@ pub(super) struct Led<M> {
     pub(super) guard: Option<Token>,
 }
 
-/// A key whose object is being stored.
-type Stored<M> = (Led<M>, Option<Arc<M>>, Storing<IdKey, Landing, Threat>);
-
 impl<M: CacheModel> Cache<M> {
     /// Begins a load in a task of its own.
     pub(super) fn spawn(
         &self,
-        runtime: &Arc<dyn Runtime>,
+        runtime: Arc<dyn Runtime>,
         leads: Vec<Led<M>>,
-        policy: &Arc<Policy>,
+        policy: Policy,
         bring: Bring<M>,
     ) {
-        let (cache, policy) = (self.clone(), Arc::clone(policy));
-        let sleeper = Arc::clone(runtime);
+        let (cache, sleeper) = (self.clone(), Arc::clone(&runtime));
         runtime.spawn(Box::pin(async move {
             cache.fly(leads, &policy, bring, &*sleeper).await;
         }));
@@ -87,7 +83,7 @@ impl<M: CacheModel> Cache<M> {
             .timed(move || bring(ids, context), policy, runtime)
             .await;
         match loaded {
-            Ok(objects) => self.take(leads, objects, &fill, cost, policy).await,
+            Ok(objects) => self.take(leads, objects, &fill.said(), cost, policy).await,
             Err(error) => self.fail(leads, &error, policy).await,
         }
     }
@@ -260,7 +256,7 @@ impl<M: CacheModel> Cache<M> {
         &self,
         leads: Vec<Led<M>>,
         objects: Vec<Arc<M>>,
-        fill: &FillContext<M>,
+        said: &Said<M>,
         cost: Duration,
         policy: &Policy,
     ) {
@@ -278,15 +274,15 @@ impl<M: CacheModel> Cache<M> {
         }
         drop(asked);
         let shared = self.store().leases().is_some();
-        let unstored = fill.said().unstored;
         let mut released = Vec::new();
         let mut puts = Vec::new();
-        let mut storing: Vec<Stored<M>> = Vec::new();
+        let mut storing: Vec<(Led<M>, Option<Arc<M>>)> = Vec::new();
+        let mut leaves = Vec::new();
         for led in leads {
             let key = led.lead.key().clone();
             self.loads().succeeded(&key);
             let object = brought.remove(&key);
-            let put = self.filled(&key, object.clone(), fill, cost, policy);
+            let put = self.filled(&key, object.clone(), said, cost, policy);
             let mut put = match put {
                 Ok(put) => put,
                 Err(error) => {
@@ -297,8 +293,8 @@ impl<M: CacheModel> Cache<M> {
             };
             put.guard = led.guard.map(Guard::Lease);
             let land = |led: Led<M>| led.lead.land(Ok(object.clone().map(|object| object as _)));
-            if unstored || (shared && led.guard.is_none()) {
-                if !unstored {
+            if said.unstored || (shared && led.guard.is_none()) {
+                if !said.unstored {
                     self.counters().rejected(Rejection::Unleased);
                 }
                 released.extend(led.guard.map(|guard| (key, guard)));
@@ -309,7 +305,8 @@ impl<M: CacheModel> Cache<M> {
             match led.lead.commit(|threat| threat.hits(document, tags)) {
                 Ok(leave) => {
                     puts.push(put);
-                    storing.push((led, object, leave));
+                    storing.push((led, object));
+                    leaves.push(leave);
                 }
                 Err(overtaken) => {
                     self.counters().rejected(overtaken.into());
@@ -319,8 +316,9 @@ impl<M: CacheModel> Cache<M> {
             }
         }
         let outcomes = self.store_each(puts).await;
-        for ((led, object, leave), outcome) in storing.into_iter().zip(outcomes) {
-            drop(leave);
+        // Who waits to write need not wait for what follows.
+        drop(leaves);
+        for ((led, object), outcome) in storing.into_iter().zip(outcomes) {
             let key = led.lead.key();
             let object = match outcome {
                 Some(outcome) => {
@@ -351,6 +349,11 @@ impl<M: CacheModel> Cache<M> {
             Ok(outcomes) => return outcomes.into_iter().map(Some).collect(),
             Err(error) => error,
         };
+        #[cfg(feature = "tracing")]
+        {
+            let (model, kind) = (self.schema().name(), error.kind().as_str());
+            tracing::warn!(model, kind, "what was loaded could not be stored");
+        }
         let is_of_one = matches!(error.kind(), ErrorKind::Overloaded | ErrorKind::Encode);
         let mut outcomes = Vec::with_capacity(puts.len());
         for put in puts {
@@ -391,11 +394,11 @@ impl<M: CacheModel> Cache<M> {
         &self,
         key: &IdKey,
         object: Option<Arc<M>>,
-        fill: &FillContext<M>,
+        said: &Said<M>,
         cost: Duration,
         policy: &Policy,
     ) -> Result<Put> {
-        let fill = || self.fill(key, object, fill, cost, policy);
+        let fill = || self.fill(key, object, said, cost, policy);
         catch_unwind(AssertUnwindSafe(fill)).unwrap_or_else(|panic| Err(panicked(&*panic)))
     }
 
@@ -403,11 +406,10 @@ impl<M: CacheModel> Cache<M> {
         &self,
         key: &IdKey,
         object: Option<Arc<M>>,
-        fill: &FillContext<M>,
+        said: &Said<M>,
         cost: Duration,
         policy: &Policy,
     ) -> Result<Put> {
-        let said = fill.said();
         let tags = said.tags(object.as_deref());
         let revision = said.revision(object.as_deref());
         let ttl = said.ttl.or(self.lifetime_under(policy));

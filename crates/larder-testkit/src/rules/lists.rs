@@ -387,6 +387,60 @@ pub async fn the_first_to_expire_ends_what_is_known(harness: Harness) {
     assert_eq!(source.loads(), 2);
 }
 
+/// Rows that end at once are answered, and their list is not known.
+pub async fn a_list_that_ends_at_once_is_not_known(harness: Harness) {
+    let (cache, source) = (cards(&harness).await, Source::of(1..10));
+    let policy = Policy::default();
+    for loads in 1..3 {
+        let all = source.all(|card| card.team == Some(1));
+        let load = move |fill: FillContext<Card>| {
+            fill.set_ttl(Duration::ZERO);
+            all()
+        };
+        let page = cache
+            .find(|c| c.team.eq(1))
+            .or_load_with(&policy, load)
+            .await
+            .unwrap();
+        assert_eq!(ids(&page), [1, 4, 7]);
+        assert_eq!(source.loads(), loads);
+    }
+    // The same of a row that comes into a known list.
+    team(&cache, &source, 1).await;
+    let gone = PutOptions::default().with_ttl(Duration::ZERO);
+    let new = Card {
+        team: Some(1),
+        ..card(20)
+    };
+    source.set(new.clone());
+    cache.put_with(new, gone).await.unwrap();
+    assert_eq!(ids(&team(&cache, &source, 1).await), [1, 4, 7, 20]);
+}
+
+/// While a writer's fence stands nothing becomes known of lists: the writer may die behind it, and
+/// his row never be told of.
+pub async fn nothing_is_known_behind_a_fence(harness: Harness) {
+    let (cache, source) = (cards(&harness).await, Source::of(1..10));
+    let writer = cards(&harness.another()).await;
+    assert_eq!(ids(&team(&cache, &source, 1).await), [1, 4, 7]);
+    let fence = writer.fence(&[20], Duration::from_secs(10)).await.unwrap();
+    for loads in [2, 3] {
+        assert_eq!(ids(&team(&cache, &source, 1).await), [1, 4, 7]);
+        assert_eq!(source.loads(), loads);
+    }
+    // The writer has written, and dies.
+    source.set(Card {
+        team: Some(1),
+        ..card(20)
+    });
+    drop(fence);
+    harness.clock().advance(Duration::from_secs(10));
+    for _ in 0..2 {
+        assert_eq!(ids(&team(&cache, &source, 1).await), [1, 4, 7, 20]);
+        assert_eq!(source.loads(), 4);
+    }
+}
+
 /// A failed load of a list fails all who wait, and the next caller loads.
 pub async fn a_failed_list_fails_all_who_wait(harness: Harness) {
     let (cache, source) = (cards(&harness).await, Source::of(1..10));

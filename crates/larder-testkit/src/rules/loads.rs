@@ -26,6 +26,17 @@ fn follow(cache: &Cache<Card>, source: &Source, id: u64) -> tokio::task::JoinHan
     tokio::spawn(async move { cache.get_or_load(&id, load).await })
 }
 
+/// Two callers that wait for one load.
+async fn two(cache: &Cache<Card>, source: &Source) -> [tokio::task::JoinHandle<Answer>; 2] {
+    source.hold();
+    let first = begin(cache, source, 1).await;
+    let second = follow(cache, source, 1);
+    while cache.stats().await.unwrap().loads.waiters == 0 {
+        tokio::task::yield_now().await;
+    }
+    [first, second]
+}
+
 async fn get(cache: &Cache<Card>, id: u64) -> Option<Card> {
     cache.get(&id).await.unwrap().map(Arc::unwrap_or_clone)
 }
@@ -83,12 +94,7 @@ pub async fn callers_of_one_key_share_one_load(harness: Harness) {
 /// A caller that goes away takes nothing with it: the load goes on and is stored.
 pub async fn a_load_goes_on_when_its_caller_is_dropped(harness: Harness) {
     let (cache, source) = (cards(&harness).await, Source::of([1]));
-    source.hold();
-    let leader = begin(&cache, &source, 1).await;
-    let other = follow(&cache, &source, 1);
-    while cache.stats().await.unwrap().loads.waiters == 0 {
-        tokio::task::yield_now().await;
-    }
+    let [leader, other] = two(&cache, &source).await;
     leader.abort();
     assert!(leader.await.unwrap_err().is_cancelled());
     source.release();
@@ -100,15 +106,10 @@ pub async fn a_load_goes_on_when_its_caller_is_dropped(harness: Harness) {
 /// An error reaches all who wait; nothing is stored, and the next caller loads.
 pub async fn a_failed_load_fails_all_who_wait(harness: Harness) {
     let (cache, source) = (cards(&harness).await, Source::of([1]));
-    source.hold();
     source.fail(true);
-    let first = begin(&cache, &source, 1).await;
-    let second = follow(&cache, &source, 1);
-    while cache.stats().await.unwrap().loads.waiters == 0 {
-        tokio::task::yield_now().await;
-    }
+    let waiting = two(&cache, &source).await;
     source.release();
-    for task in [first, second] {
+    for task in waiting {
         let error = refusal(task.await.unwrap(), ErrorKind::Loader, "the loader failed");
         let source = std::error::Error::source(&error).map(ToString::to_string);
         assert_eq!(source.as_deref(), Some("the source is down"));
@@ -123,15 +124,10 @@ pub async fn a_failed_load_fails_all_who_wait(harness: Harness) {
 /// A panic of a loader is an error to all who wait, and the next caller loads.
 pub async fn a_panicking_load_fails_all_who_wait(harness: Harness) {
     let (cache, source) = (cards(&harness).await, Source::of([1]));
-    source.hold();
     source.panic(true);
-    let first = begin(&cache, &source, 1).await;
-    let second = follow(&cache, &source, 1);
-    while cache.stats().await.unwrap().loads.waiters == 0 {
-        tokio::task::yield_now().await;
-    }
+    let waiting = two(&cache, &source).await;
     source.release();
-    for task in [first, second] {
+    for task in waiting {
         refusal(task.await.unwrap(), ErrorKind::Loader, "as it was told to");
     }
     source.panic(false);
@@ -146,6 +142,61 @@ pub async fn a_panicking_load_fails_all_who_wait(harness: Harness) {
         "before there is a future",
     );
     assert_eq!(source.loads(), 2);
+}
+
+/// A panic in what a loader says of its object is an error to who waits, and nothing is stored.
+pub async fn a_panic_in_what_a_loader_says_fails_all_who_wait(harness: Harness) {
+    let (cache, source) = (cards(&harness).await, Source::of([1]));
+    let policy = larder_core::Policy::default();
+    let say = |fill: &FillContext<Card>| fill.tag_by(|card| panic!("no tag for {}", card.id));
+    let load = source.one_saying(say);
+    let loaded = cache.get_or_load_with(&1, &policy, load).await;
+    refusal(loaded, ErrorKind::Loader, "no tag for 1");
+    assert_eq!(get(&cache, 1).await, None);
+}
+
+/// A store that was closed is no store that is away: nothing is loaded past it.
+pub async fn a_closed_store_is_an_error_of_loads(harness: Harness) {
+    let (cache, source) = (cards(&harness).await, Source::of([1]));
+    cache.store().close().await.unwrap();
+    let loaded = cache.get_or_load(&1, source.one()).await;
+    assert_eq!(loaded.unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!(source.loads(), 0);
+}
+
+/// What is as new as what is known is stored anew: it lives on.
+pub async fn an_unchanged_version_is_loaded_anew(harness: Harness) {
+    let policy = larder_core::Policy::for_database_rows().jitter(0.0).build();
+    let cache = builder(&harness)
+        .ttl(Duration::from_secs(10))
+        .policy(policy.unwrap());
+    let cache = cache.build().await.unwrap();
+    let source = Source::of([1]);
+    let load = || source.one_saying(|fill| fill.version_by(|card| card.version));
+    let policy = larder_core::Policy::for_database_rows().build().unwrap();
+    for loads in 1..4 {
+        let loaded = cache.get_or_load_with(&1, &policy, load()).await.unwrap();
+        assert_eq!(loaded.as_deref(), Some(&card(1)));
+        assert_eq!(get(&cache, 1).await, Some(card(1)));
+        assert_eq!(source.loads(), loads);
+        harness.clock().advance(Duration::from_secs(10));
+    }
+    assert_eq!(cache.stats().await.unwrap().loads.rejected.older, 0);
+}
+
+/// An update of what is not there tells that its source has changed: no load from before is stored.
+pub async fn an_update_of_nothing_overtakes_a_load(harness: Harness) {
+    let (cache, source) = (cards(&harness).await, Source::of([1]));
+    source.hold();
+    let load = begin(&cache, &source, 1).await;
+    source.set(at(1, 2));
+    assert_eq!(
+        cache.update(&1, |card| card.version = 2).await.unwrap(),
+        None
+    );
+    source.release();
+    assert_eq!(load.await.unwrap().unwrap().as_deref(), Some(&at(1, 1)));
+    assert_eq!(get(&cache, 1).await, None);
 }
 
 /// An object under another id than the one asked for is refused, and nothing is stored.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use larder_core::store::{Content, Put, Want};
 use larder_core::{
     Cache, Clock as _, Document, ErrorKind, Id as _, Lifetime, Policy, PolicyBuilder, PutOptions,
+    Result,
 };
 
 use super::asking::refusal;
@@ -43,6 +44,25 @@ async fn refreshed(cache: &Cache<Card>, version: u64) {
     while get(cache).await != Some(at(1, version)) {
         tokio::task::yield_now().await;
     }
+}
+
+/// What a caller gets whose load does not end, once a second has passed.
+async fn late(
+    harness: &Harness,
+    cache: &Cache<Card>,
+    source: &Source,
+    ids: &'static [u64],
+) -> Result<Vec<Option<Arc<Card>>>> {
+    source.hold();
+    source.forget_begun();
+    let (waiting, load) = (cache.clone(), source.some());
+    let waiting = tokio::spawn(async move { waiting.get_or_load_many(ids, load).await });
+    source.begun().await;
+    while harness.clock().sleepers() == 0 {
+        tokio::task::yield_now().await;
+    }
+    harness.clock().advance(secs(1));
+    waiting.await.unwrap()
 }
 
 /// What is loaded ends with the policy's lifetime, to the millisecond, and is then loaded anew.
@@ -227,6 +247,32 @@ pub async fn a_failed_load_is_not_tried_again_at_once(harness: Harness) {
     assert_eq!((stale.failed, stale.throttled), (1, 4));
 }
 
+/// After a failed refresh in the background the next is put off as well.
+pub async fn a_failed_refresh_is_not_tried_again_at_once(harness: Harness) {
+    let policy = policy().refresh_at(0.5).stale_while_revalidate(WINDOW);
+    let cache = cache(&harness, policy).await;
+    let source = Source::of([1]);
+    assert_eq!(loaded(&cache, &source).await, Some(card(1)));
+    harness.clock().advance(secs(60));
+    source.fail(true);
+    assert_eq!(loaded(&cache, &source).await, Some(card(1)));
+    while cache.stats().await.unwrap().loads.failed == 0
+        || cache.stats().await.unwrap().loads.in_flight > 0
+    {
+        tokio::task::yield_now().await;
+    }
+    for passed in [0, 29] {
+        harness.clock().advance(secs(passed));
+        assert_eq!(loaded(&cache, &source).await, Some(card(1)));
+        assert_eq!(source.loads(), 2);
+    }
+    harness.clock().advance(secs(1));
+    source.fail(false);
+    source.set(at(1, 2));
+    assert_eq!(loaded(&cache, &source).await, Some(card(1)));
+    refreshed(&cache, 2).await;
+}
+
 /// What was removed is not fallen back on; what was let expire is.
 pub async fn expire_keeps_a_fallback_and_remove_does_not(harness: Harness) {
     let cache = cache(&harness, policy().stale_if_error(WINDOW)).await;
@@ -343,40 +389,34 @@ pub async fn a_soft_timeout_serves_stale_and_the_load_goes_on(harness: Harness) 
     assert_eq!(loaded(&cache, &source).await, Some(card(1)));
     harness.clock().advance(TTL);
     source.set(at(1, 2));
-    source.hold();
-    source.forget_begun();
-    let waiting = {
-        let (cache, source) = (cache.clone(), source.clone());
-        tokio::spawn(async move { loaded(&cache, &source).await })
-    };
-    source.begun().await;
-    while harness.clock().sleepers() == 0 {
-        tokio::task::yield_now().await;
-    }
-    harness.clock().advance(secs(1));
-    assert_eq!(waiting.await.unwrap(), Some(card(1)));
+    let answer = late(&harness, &cache, &source, &[1]).await.unwrap();
+    assert_eq!(answer, [Some(Arc::new(card(1)))]);
     assert_eq!(cache.stats().await.unwrap().loads.stale.timed_out, 1);
     source.release();
     refreshed(&cache, 2).await;
     assert_eq!(source.loads(), 2);
 }
 
+/// A timeout is a call's, however many ids it waits for.
+pub async fn a_timeout_is_of_the_whole_call(harness: Harness) {
+    let policy = policy().stale_if_error(WINDOW).soft_timeout(secs(1));
+    let cache = cache(&harness, policy).await;
+    let source = Source::of([1, 2, 3]);
+    for id in [1, 2, 3] {
+        cache.get_or_load(&id, source.one()).await.unwrap();
+    }
+    harness.clock().advance(TTL);
+    let answer = late(&harness, &cache, &source, &[1, 2, 3]).await.unwrap();
+    assert_eq!(answer, [1, 2, 3].map(|id| Some(Arc::new(card(id)))));
+    source.release();
+}
+
 /// A caller waits for a load no longer than the hard timeout; the load goes on.
 pub async fn a_hard_timeout_ends_the_wait_and_not_the_load(harness: Harness) {
     let cache = cache(&harness, policy().hard_timeout(secs(1))).await;
     let source = Source::of([1]);
-    source.hold();
-    source.forget_begun();
-    let waiting = {
-        let (cache, load) = (cache.clone(), source.one());
-        tokio::spawn(async move { cache.get_or_load(&1, load).await })
-    };
-    source.begun().await;
-    while harness.clock().sleepers() == 0 {
-        tokio::task::yield_now().await;
-    }
-    harness.clock().advance(secs(1));
-    refusal(waiting.await.unwrap(), ErrorKind::Timeout, "it goes on");
+    let answer = late(&harness, &cache, &source, &[1]).await;
+    refusal(answer, ErrorKind::Timeout, "it goes on");
     assert_eq!(cache.stats().await.unwrap().loads.timeouts, 1);
     source.release();
     refreshed(&cache, 1).await;
@@ -387,18 +427,8 @@ pub async fn a_hard_timeout_ends_the_wait_and_not_the_load(harness: Harness) {
 pub async fn a_load_is_given_up_at_its_deadline(harness: Harness) {
     let cache = cache(&harness, policy().load_deadline(secs(1))).await;
     let source = Source::of([1]);
-    source.hold();
-    source.forget_begun();
-    let waiting = {
-        let (cache, load) = (cache.clone(), source.one());
-        tokio::spawn(async move { cache.get_or_load(&1, load).await })
-    };
-    source.begun().await;
-    while harness.clock().sleepers() == 0 {
-        tokio::task::yield_now().await;
-    }
-    harness.clock().advance(secs(1));
-    refusal(waiting.await.unwrap(), ErrorKind::Timeout, "given up");
+    let answer = late(&harness, &cache, &source, &[1]).await;
+    refusal(answer, ErrorKind::Timeout, "given up");
     source.release();
     assert_eq!(loaded(&cache, &source).await, Some(card(1)));
     assert_eq!(source.loads(), 2);
