@@ -75,8 +75,9 @@ pub trait CacheStore: fmt::Debug + Send + Sync + 'static {
 
     /// Stores entries, each whole or not at all. Outcomes come in the order given; where one id
     /// stands twice, the later one counts. What was stored ends every lease of its id, and a
-    /// tombstone if its revision is later than that. An object that has expired at once has left
-    /// the model ([`still`](Self::still)).
+    /// tombstone if its revision is later than that. A put under a lease ends that lease whatever
+    /// comes of it. An object that has expired at once has left the model
+    /// ([`still`](Self::still)).
     ///
     /// # Errors
     /// `Overloaded` if an object is larger than the store; `Encode` if one cannot be written;

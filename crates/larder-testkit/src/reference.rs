@@ -130,9 +130,9 @@ impl Entries {
         }
         self.tombstones.retain(|_, (_, until)| *until > now);
         self.leases.retain(|_, lease| lease.until > now);
-        if self.leases.is_empty() {
-            self.removed.clear();
-        }
+        let oldest = self.leases.values().map(|lease| lease.since).min();
+        self.removed
+            .retain(|(at, _)| oldest.is_some_and(|oldest| *at > oldest));
         self.fences.retain(|_, fences| {
             fences.retain(|_, until| *until > now);
             !fences.is_empty()
@@ -214,9 +214,14 @@ impl Entries {
                     && (buried.is_none() || put.revision > buried)
             }
         };
-        if let Some(guard) = &put.guard
-            && !self.allows(&put, guard)?
-        {
+        let allowed = match &put.guard {
+            Some(guard) => self.allows(&put, guard)?,
+            None => true,
+        };
+        if let Some(Guard::Lease(token)) = put.guard {
+            self.release(&put.id, token);
+        }
+        if !allowed {
             return Ok(PutOutcome::Outrun);
         }
         if !holds {
@@ -265,6 +270,17 @@ impl Entries {
         }
         self.entries.insert(put.id, entry);
         Ok(PutOutcome::Stored(version))
+    }
+
+    /// Ends a lease, if it is still that one.
+    fn release(&mut self, id: &IdKey, token: Token) {
+        if self
+            .leases
+            .get(id)
+            .is_some_and(|lease| lease.token == token)
+        {
+            self.leases.remove(id);
+        }
     }
 
     /// Where others have watches of what is removed here, ends them: nobody knows what the source
@@ -732,13 +748,7 @@ impl Leases for ReferenceStore {
     ) -> BoxFuture<'a, Result<()>> {
         ready!(self.with(model, |entries, _| {
             for (id, token) in leases {
-                if entries
-                    .leases
-                    .get(id)
-                    .is_some_and(|lease| lease.token == *token)
-                {
-                    entries.leases.remove(id);
-                }
+                entries.release(id, *token);
             }
             Ok(())
         }))

@@ -223,6 +223,7 @@ macro_rules! __rules {
                 what_is_stored_under_its_lease_ends_it(Leases),
                 without_its_own_lease_nothing_is_stored(Leases),
                 a_put_ends_the_lease(Leases),
+                a_put_under_its_lease_ends_it_whatever_comes_of_it(ConditionalPut, Leases),
                 a_refused_put_leaves_the_lease(ConditionalPut, Leases),
                 a_removal_ends_the_lease(Leases),
                 a_removal_by_filter_ends_leases(Query, Leases),

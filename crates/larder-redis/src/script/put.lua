@@ -29,11 +29,15 @@ local function is_guarded()
     and not is_written_since(since) and not fate_of(tags, since)
 end
 
-if ARGV[13] ~= '' and not is_guarded() then
-  -- Nobody has to wait for what will not be stored.
+-- Nobody has to wait for what will not be stored.
+local function release()
   if ARGV[13] == 'lease' and found.lease and found.lease.token == ARGV[14] then
     redis.call('HDEL', BESIDE, 'lease')
   end
+end
+
+if ARGV[13] ~= '' and not is_guarded() then
+  release()
   return {2}
 end
 local there, revision = before.there, revision_of(before, found)
@@ -48,6 +52,7 @@ if (condition == 'absent' and there)
   or (string.match(condition, '^%d') and condition ~= there)
   or (condition == 'newer' and revision and not (ARGV[11] ~= '-' and ARGV[11] > revision))
   or (condition == 'not older' and is_older()) then
+  release()
   return {0, there}
 end
 local entry = {

@@ -282,6 +282,28 @@ pub async fn a_put_ends_the_lease(harness: Harness) {
     assert!(is_free(&other, 1).await);
 }
 
+/// A put under a lease ends it whatever comes of it: nobody waits for what will not be stored.
+pub async fn a_put_under_its_lease_ends_it_whatever_comes_of_it(harness: Harness) {
+    let (one, other) = two(&harness).await;
+    let token = lease(&one, 1).await;
+    other.remove_as(deleted(1, 6, 1_000)).await;
+    let again = lease(&one, 1).await;
+    for (token, outcome) in [
+        (token, PutOutcome::Outrun),
+        (again, PutOutcome::Refused(None)),
+    ] {
+        let mut older = loaded(1, token);
+        (older.condition, older.revision) = (Condition::IfNotOlder, Some(5));
+        assert_eq!(one.put(older).await, outcome);
+    }
+    assert!(is_free(&other, 1).await, "it was refused");
+    let token = lease(&one, 2).await;
+    other.remove_tagged(&["a"], Fate::Remove).await;
+    let tagged = loaded(2, token).tagged(&["a"]);
+    assert_eq!(one.put(tagged).await, PutOutcome::Outrun);
+    assert!(is_free(&other, 2).await, "it was overtaken");
+}
+
 /// A put that is refused was no write.
 pub async fn a_refused_put_leaves_the_lease(harness: Harness) {
     let (one, other) = two(&harness).await;
