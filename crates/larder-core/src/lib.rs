@@ -18,6 +18,7 @@ pub mod text;
 
 mod cache;
 mod cached_fn;
+mod change;
 mod clock;
 mod counters;
 mod error;
@@ -42,6 +43,7 @@ mod weigh;
 pub use aggregate::{Aggregate, Aggregated, Facets, Group};
 pub use cache::{Cache, CacheBuilder, PutOptions, Stats};
 pub use cached_fn::{CachedFn, CachedFnBuilder};
+pub use change::RowChange;
 pub use clock::{Clock, SystemClock, Timestamp};
 pub use counters::{LoadStats, Rejected, StaleServed};
 pub use document::Document;

@@ -25,8 +25,8 @@ pub use larder_core::{
     Error, ErrorKind, Exact, Extent, Facets, Fence, Field, FieldSpec, FieldValue, FillContext,
     Filter, Find, FindStream, Geo, GeoPoint, Group, Id, IdKey, IdLike, Invalid, Key, KeyCache,
     Keyed, Keyword, Kind, Lifetime, List, LoadError, LoadStats, Loaded, No, Number, Page, Patch,
-    Policy, PolicyBuilder, PutOptions, PutOutcome, Refresher, Rejected, Result, Runtime, Scalar,
-    Schema, Sort, StaleServed, Stats, Store, StoreStats, SystemClock, Tags, Timestamp,
+    Policy, PolicyBuilder, PutOptions, PutOutcome, Refresher, Rejected, Result, RowChange, Runtime,
+    Scalar, Schema, Sort, StaleServed, Stats, Store, StoreStats, SystemClock, Tags, Timestamp,
     TokioRuntime, Total, Truncation, Value, ValueRef, Yes, codec, keep,
 };
 #[cfg(feature = "derive")]
