@@ -18,6 +18,7 @@ use self::task::Led;
 use crate::cache::{Cache, decode, typed};
 use crate::clock::Timestamp;
 use crate::counters::Staleness;
+use crate::deps;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flight::{Follow, Joined};
 use crate::id::{IdKey, IdLike};
@@ -128,6 +129,11 @@ enum Verdict<M> {
     Reload(Option<Arc<M>>, Option<u64>),
 }
 
+fn only<T>(mut answers: Vec<T>) -> Result<T> {
+    let only = answers.pop();
+    only.ok_or_else(|| Error::internal("a load of one id answered none"))
+}
+
 impl<M: CacheModel> Cache<M> {
     /// The object with this id: from the cache, or else from `load`, which is then stored.
     ///
@@ -193,6 +199,11 @@ impl<M: CacheModel> Cache<M> {
         E: LoadError,
     {
         let key = id.key();
+        if deps::is_recording() {
+            let looked = |keys| self.look_at(keys, Looked::Found);
+            let answers = self.obtain_within(vec![key], looked, policy, one(load));
+            return only(Box::pin(answers).await?);
+        }
         let found = match self.store().probe(self.model(), &key, Want::Kept) {
             Probe::Hit(found) => match self.glance(&found, policy) {
                 Glance::Serve(object) => {
@@ -221,10 +232,38 @@ impl<M: CacheModel> Cache<M> {
             Looked::Not => Looked::Found(self.look(&key).await?),
             looked => looked,
         };
-        let mut answers = self.obtain(vec![(key, looked)], policy, bring).await?;
-        answers
-            .pop()
-            .ok_or_else(|| Error::internal("a load of one id answered none"))
+        only(self.obtain(vec![(key, looked)], policy, bring).await?)
+    }
+
+    /// Looks and loads, and has it taken down if this task's reads are.
+    async fn obtain_within<'a, Fut>(
+        &'a self,
+        keys: Vec<IdKey>,
+        look: impl FnOnce(Vec<IdKey>) -> Fut,
+        policy: &Policy,
+        bring: Bring<M>,
+    ) -> Result<Vec<Option<Arc<M>>>>
+    where
+        Fut: Future<Output = Result<Vec<(IdKey, Looked)>>> + Send + 'a,
+    {
+        let Some(scope) = deps::current() else {
+            return self.obtain(look(keys).await?, policy, bring).await;
+        };
+        scope.reads_ids(self, &keys).await;
+        let looked = look(keys.clone()).await?;
+        let answers = self.obtain(looked, policy, bring).await?;
+        let found = self.look_many(&keys).await?;
+        let shared = self.store().leases().is_some();
+        for ((key, found), answer) in keys.iter().zip(found).zip(&answers) {
+            match found {
+                Some(found) => scope.found(self, key, &found).await,
+                // What was overtaken, or stands behind a fence. Absence may just not be kept,
+                // which only matters where others write.
+                None if answer.is_some() || shared => scope.doom(),
+                None => {}
+            }
+        }
+        Ok(answers)
     }
 
     /// The objects with these ids, in the order asked: from the cache, and those that are not
@@ -271,8 +310,8 @@ impl<M: CacheModel> Cache<M> {
         E: LoadError,
     {
         let keys = ids.into_iter().map(IdLike::key).collect();
-        let looked = self.look_at(keys, Looked::Found).await?;
-        self.obtain(looked, policy, many(load)).await
+        let look = |keys| self.look_at(keys, Looked::Found);
+        self.obtain_within(keys, look, policy, many(load)).await
     }
 
     /// Loads the object with this id anew, whatever is in the cache, and stores it. Joins a load
@@ -288,9 +327,9 @@ impl<M: CacheModel> Cache<M> {
         T: Loaded<M>,
         E: LoadError,
     {
-        let key = id.key();
-        let looked = Looked::Anew(self.look(&key).await?);
-        self.obtain_one(key, looked, self.policy(), one(load)).await
+        let look = |keys| self.look_at(keys, Looked::Anew);
+        let answers = self.obtain_within(vec![id.key()], look, self.policy(), one(load));
+        only(answers.await?)
     }
 
     /// Loads the objects with these ids anew, in one call, as [`reload`](Self::reload) does.
@@ -311,8 +350,9 @@ impl<M: CacheModel> Cache<M> {
         E: LoadError,
     {
         let keys = ids.into_iter().map(IdLike::key).collect();
-        let looked = self.look_at(keys, Looked::Anew).await?;
-        self.obtain(looked, self.policy(), many(load)).await
+        let look = |keys| self.look_at(keys, Looked::Anew);
+        self.obtain_within(keys, look, self.policy(), many(load))
+            .await
     }
 
     /// Loads the objects with these ids anew every so often, from now on until what is given is

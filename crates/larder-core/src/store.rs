@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -292,6 +292,29 @@ pub trait Leases: Send + Sync {
         fence: Token,
         lifetime: Duration,
     ) -> BoxFuture<'a, Result<()>>;
+
+    /// Has, from now until then, what any program does to `model` end what of `pages` was made from
+    /// it, in the same step. By the tags of [`deps`](crate::deps), of which these end:
+    /// - with a put that is stored, or a removal: [`id_tag`], [`list_tag`], [`found_tag`] and
+    ///   [`whole_tag`];
+    /// - with a put under a guard, which changes nothing in the source: [`found_tag`] alone;
+    /// - with a fence: as with a removal;
+    /// - with [`remove_where`](CacheStore::remove_where): [`model_tag`].
+    ///
+    /// What is being loaded into `pages` meanwhile under a lease, and has such a tag, is not
+    /// stored.
+    ///
+    /// [`id_tag`]: crate::deps::id_tag
+    /// [`list_tag`]: crate::deps::list_tag
+    /// [`found_tag`]: crate::deps::found_tag
+    /// [`whole_tag`]: crate::deps::whole_tag
+    /// [`model_tag`]: crate::deps::model_tag
+    fn depend<'a>(
+        &'a self,
+        model: &'a Model,
+        pages: &'a Model,
+        until: Timestamp,
+    ) -> BoxFuture<'a, Result<()>>;
 }
 
 /// What a load asks for before it begins.
@@ -426,6 +449,14 @@ impl Model {
     /// The number that the store gave it.
     pub fn number(&self) -> u32 {
         self.number
+    }
+
+    pub(crate) fn with_loads(schema: Arc<Schema>, number: u32, loads: Arc<Loads>) -> Self {
+        Self {
+            schema,
+            number,
+            loads,
+        }
     }
 
     /// What is being loaded, by all caches of this model.
@@ -580,6 +611,8 @@ pub struct Put {
     pub cost: Duration,
     /// What must not have happened since its load began.
     pub guard: Option<Guard>,
+    /// Where the store writes down what it took the place of, if it can tell.
+    pub displaced: Option<Displaced>,
 }
 
 impl Put {
@@ -595,7 +628,26 @@ impl Put {
             revision: None,
             cost: Duration::ZERO,
             guard: None,
+            displaced: None,
         }
+    }
+}
+
+/// The fresh object that a write took the place of or took away: told by the store, of that very
+/// moment. A store that cannot tell says nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Displaced(Arc<OnceLock<Option<Found>>>);
+
+impl Displaced {
+    /// Writes down what was there, if anything was.
+    pub fn tell(&self, found: Option<Found>) {
+        // Of one write there is one answer.
+        let _ = self.0.set(found);
+    }
+
+    /// What was there: `None` if the store did not say.
+    pub fn get(&self) -> Option<&Option<Found>> {
+        self.0.get()
     }
 }
 
@@ -671,6 +723,8 @@ pub struct Removal {
     pub tombstone: Option<Tombstone>,
     /// The fence that was put up for this and comes down now.
     pub fence: Option<Token>,
+    /// Where the store writes down what it took away, if it can tell.
+    pub displaced: Option<Displaced>,
 }
 
 impl Removal {
@@ -682,6 +736,7 @@ impl Removal {
             if_version: None,
             tombstone: None,
             fence: None,
+            displaced: None,
         }
     }
 }

@@ -403,6 +403,14 @@ impl Shared {
                 .unwrap_or_default(),
             cost: put.cost,
         };
+        if let Some(displaced) = &put.displaced {
+            displaced.tell(
+                before
+                    .as_ref()
+                    .filter(|row| row.object.is_some())
+                    .map(|row| row.found()),
+            );
+        }
         let seq = state.next_seq();
         let number = model.model.number();
         let row = Arc::new(Row::new(number, put.id.clone(), seq, object, terms));
@@ -457,6 +465,10 @@ impl Shared {
             && !there.is_some_and(|row| row.seq == wanted && row.is_fresh(now, self.idle))
         {
             return false;
+        }
+        if let Some(displaced) = &removal.displaced {
+            let fresh = there.filter(|row| row.is_fresh(now, self.idle) && row.object.is_some());
+            displaced.tell(fresh.map(|row| row.found()));
         }
         if let Some(tombstone) = removal.tombstone {
             let known = there.and_then(|row| row.revision);

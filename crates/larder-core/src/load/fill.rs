@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind};
 use crate::model::CacheModel;
 use crate::store::Tags;
@@ -70,6 +71,8 @@ pub(crate) struct Said<M> {
     pub(crate) revision_of: Option<Of<M, u64>>,
     pub(crate) unstored: bool,
     pub(crate) truncated: bool,
+    /// It lives no longer, whatever else is said.
+    pub(crate) until: Option<Timestamp>,
 }
 
 impl<M> Clone for Said<M> {
@@ -82,6 +85,7 @@ impl<M> Clone for Said<M> {
             revision_of: self.revision_of.clone(),
             unstored: self.unstored,
             truncated: self.truncated,
+            until: self.until,
         }
     }
 }
@@ -123,6 +127,7 @@ impl<M> FillContext<M> {
             revision_of: None,
             unstored: false,
             truncated: false,
+            until: None,
         };
         Self {
             shared: Arc::new(Fill {
@@ -156,6 +161,13 @@ impl<M> FillContext<M> {
     /// How long what is brought is fresh, in place of what the policy says; cut by its jitter.
     pub fn set_ttl(&self, ttl: Duration) {
         self.say().ttl = Some(ttl);
+    }
+
+    /// Bounds the lifetime of what is brought, whatever else is said of it.
+    pub(crate) fn live_until(&self, until: Option<Timestamp>) {
+        let Some(until) = until else { return };
+        let bound = &mut self.say().until;
+        *bound = Some(bound.map_or(until, |bound| bound.min(until)));
     }
 
     /// Tags for all that is brought, and for the absence of what is not.
