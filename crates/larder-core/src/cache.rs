@@ -298,7 +298,7 @@ impl<M: CacheModel> Cache<M> {
             Some(_) => Want::Fresh,
         };
         match self.inner.store.probe(&self.inner.model, &key, want) {
-            Probe::Live(object) => {
+            Probe::Live(object) | Probe::Timed(object, _) => {
                 self.count_read(true);
                 typed(object).map(Some)
             }
@@ -356,7 +356,7 @@ impl<M: CacheModel> Cache<M> {
             .store
             .probe(&self.inner.model, &id.key(), Want::Object)
         {
-            Probe::Live(object) => typed(object).ok(),
+            Probe::Live(object) | Probe::Timed(object, _) => typed(object).ok(),
             Probe::Hit(found) => decode(&found).ok(),
             Probe::Miss | Probe::Unknown => None,
         };
@@ -596,7 +596,7 @@ impl<M: CacheModel> Cache<M> {
                 .store
                 .probe(&self.inner.model, &key, Want::Object)
             {
-                Probe::Hit(_) | Probe::Live(_) => true,
+                Probe::Hit(_) | Probe::Live(_) | Probe::Timed(..) => true,
                 Probe::Miss => false,
                 Probe::Unknown => self.fetch(&key).await?.is_some(),
             },

@@ -62,7 +62,8 @@ pub trait CacheStore: fmt::Debug + Send + Sync + 'static {
 
     /// Looks for one entry without waiting and without I/O.
     ///
-    /// `Live` only where the object alone is wanted; `Hit` may be said there too.
+    /// `Live` only where the object alone is wanted, `Timed` only where its times are; `Hit` may be
+    /// said there too.
     fn probe(&self, model: &Model, id: &IdKey, want: Want) -> Probe;
 
     /// Brings entries by id, in the order asked.
@@ -470,6 +471,11 @@ impl Model {
 pub enum Want {
     /// As `Fresh`, and of each nothing but the object.
     Object,
+    /// As `Fresh`, and of each nothing but the object and its times. For [`probe`] alone, which
+    /// may say that it does not know.
+    ///
+    /// [`probe`]: CacheStore::probe
+    Times,
     /// Objects whose lifetime has not ended.
     Fresh,
     /// All that is kept: also objects that are stale by now, and that an object is absent. For
@@ -484,10 +490,25 @@ pub enum Probe {
     Hit(Found),
     /// Here it is, where nothing but the [object](Want::Object) was wanted.
     Live(Arc<dyn Object>),
+    /// Here it is, where nothing but the object and [when](Want::Times) was wanted.
+    Timed(Arc<dyn Object>, Times),
     /// It is nowhere in this store.
     Miss,
     /// To know takes `get_many`.
     Unknown,
+}
+
+/// The times of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// When it was stored.
+    pub created_at: Timestamp,
+    /// When it expires, if ever.
+    pub expires_at: Option<Timestamp>,
+    /// How long the load took that brought it, in nanoseconds.
+    pub cost_nanos: u64,
+    /// When this was seen, if the store asked its clock.
+    pub seen_at: Option<Timestamp>,
 }
 
 /// An entry that a store found.
@@ -522,6 +543,16 @@ impl Found {
     /// Whether it says that there is no object.
     pub fn is_absent(&self) -> bool {
         matches!(self.object, Stored::Absent)
+    }
+
+    /// Its times alone.
+    pub fn times(&self) -> Times {
+        Times {
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+            cost_nanos: u64::try_from(self.cost.as_nanos()).unwrap_or(u64::MAX),
+            seen_at: self.seen_at,
+        }
     }
 }
 

@@ -223,7 +223,7 @@ impl Shared {
             seen = Some(row);
         }
         match want {
-            Want::Object | Want::Fresh => None,
+            Want::Object | Want::Times | Want::Fresh => None,
             Want::Kept => self.look_behind(model, id).map(full),
         }
     }
@@ -790,6 +790,13 @@ impl CacheStore for EmbeddedStore {
             Want::Object => {
                 let live = |plain: Plain, _| Probe::Live(plain.into_object());
                 self.shared.look(model, id, want, live, Probe::Hit)
+            }
+            Want::Times => {
+                let timed = |plain: Plain, now| {
+                    let times = plain.times(now);
+                    Probe::Timed(plain.into_object(), times)
+                };
+                self.shared.look(model, id, want, timed, Probe::Hit)
             }
             Want::Fresh | Want::Kept => {
                 let hit = |plain: Plain, now| Probe::Hit(plain.found(now));

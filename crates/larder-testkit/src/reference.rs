@@ -184,7 +184,7 @@ impl Entries {
 
     fn get(&self, id: &IdKey, want: Want, now: Timestamp) -> Option<Found> {
         match want {
-            Want::Object | Want::Fresh => self.fresh(id, now).cloned(),
+            Want::Object | Want::Times | Want::Fresh => self.fresh(id, now).cloned(),
             Want::Kept => self.entries.get(id).map(|entry| entry.found.clone()),
         }
     }
