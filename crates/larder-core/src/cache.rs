@@ -861,11 +861,10 @@ impl<M: CacheModel> Cache<M> {
     }
 
     pub(crate) async fn remove_ids(&self, removals: Vec<Removal>) -> Result<u64> {
-        let known = removals.iter().map(|_| (None, None)).collect();
-        self.remove_known(removals, known).await
+        self.remove_known(removals, Vec::new()).await
     }
 
-    /// Removes rows, of each of which is known or not what it was and is in its source.
+    /// Removes rows, of the first of which is known or not what it was and is in its source.
     pub(crate) async fn remove_known(
         &self,
         mut removals: Vec<Removal>,
