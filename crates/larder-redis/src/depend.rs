@@ -30,8 +30,9 @@ pub(crate) struct Followed {
 
 impl Followed {
     /// The key of its state, its name, and for how many milliseconds it is to be followed.
-    pub(crate) fn renewal(&self, now: Timestamp) -> Option<(&str, &str, i64)> {
-        (self.until > now).then(|| (&*self.state, &*self.name, millis(self.until, now)))
+    pub(crate) fn renewal(&self, now: Timestamp) -> Option<(String, String, i64)> {
+        let millis = millis(self.until, now);
+        (self.until > now).then(|| (self.state.clone(), self.name.clone(), millis))
     }
 
     /// Its name and the moment, as a put has them.
@@ -57,7 +58,10 @@ impl Shared {
         let answer = self.script(&session, script, call).await?;
         let since = reply::whole(&answer).ok_or_else(|| unexpected("a dependency"))?;
         let mut followed = pages.followed.lock();
-        match followed.iter_mut().find(|one| one.state == slot.layout.state) {
+        match followed
+            .iter_mut()
+            .find(|one| one.state == slot.layout.state)
+        {
             Some(one) => {
                 one.until = until.max(one.until);
                 one.since = one.since.filter(|known| *known == since);

@@ -22,10 +22,7 @@ impl Shared {
         let script = &self.scripts.begin;
         let followed: Vec<(String, String, i64)> = {
             let followed = slot.followed.lock();
-            let renewals = followed.iter().filter_map(|one| one.renewal(now));
-            renewals
-                .map(|(state, name, millis)| (state.to_owned(), name.to_owned(), millis))
-                .collect()
+            followed.iter().filter_map(|one| one.renewal(now)).collect()
         };
         let calls = requests.iter().map(|request| {
             let mut keys = vec![
