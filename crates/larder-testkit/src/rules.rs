@@ -265,9 +265,11 @@ macro_rules! __rules {
                 what_is_opaque_says_so,
                 a_page_lives_no_longer_than_what_it_read,
                 a_page_that_read_very_much_ends_with_any_write,
+                pages_of_very_many_filters_end(Query),
                 a_fence_ends_pages_and_keeps_others_from_being_stored(Leases),
                 a_scope_takes_down_what_is_read,
                 pages_are_what_would_be_made_now,
+                pages_are_right_whatever_comes_between,
             }
             nulls {
                 no_condition_holds_of_a_missing_value(Query),

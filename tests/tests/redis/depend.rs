@@ -42,7 +42,8 @@ impl Program {
         };
         let pages = KeyCache::from(self.pages.clone());
         let load = move |key, fill| Box::pin(load(key, fill));
-        let page = pages.get_or_load(&id.to_string(), &Policy::default(), load);
+        let (key, policy) = (id.to_string(), Policy::default());
+        let page = pages.get_or_load(&key, &policy, load);
         ends(page).await.unwrap();
     }
 

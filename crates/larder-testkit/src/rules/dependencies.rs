@@ -577,6 +577,23 @@ pub async fn a_page_that_read_very_much_ends_with_any_write(harness: Harness) {
     );
 }
 
+/// Of a model with pages of very many filters all end that have to.
+pub async fn pages_of_very_many_filters_end(harness: Harness) {
+    let (rows, pages) = rows(&harness).await;
+    // More than a program remembers; a store that others write to remembers none.
+    let many = if is_exact(&harness) { 1_100 } else { 20 };
+    for team in 0..many {
+        shown(&pages, &rows, &Ask::Team(team)).await;
+    }
+    let mut stayed = 0;
+    for team in (0..many).step_by(7) {
+        stayed += usize::from(pages.is_there(&key(&Ask::Team(team))).await);
+        rows.put(of_team(u64::from(team), team)).await.unwrap();
+        assert!(!pages.is_there(&key(&Ask::Team(team))).await, "{team}");
+    }
+    assert!(stayed > 50 || !is_exact(&harness), "{stayed}");
+}
+
 /// A fence ends pages as a removal does; what is made of loads behind it is not stored.
 pub async fn a_fence_ends_pages_and_keeps_others_from_being_stored(harness: Harness) {
     let (rows, pages) = rows(&harness).await;
@@ -641,6 +658,8 @@ fn page(
         let mut text = String::new();
         let (asks, parts) = &plans[place];
         for ask in asks {
+            // Something may come between.
+            tokio::task::yield_now().await;
             text += &ask.of(&rows).await;
             text += "; ";
         }
@@ -702,6 +721,56 @@ pub async fn pages_are_what_would_be_made_now(harness: Harness) {
         }
     }
     assert!(hits > steps / 4 && ended > steps / 4, "{hits} {ended}");
+}
+
+/// However shows and writes come between each other, in one program or two: once all is over, a page
+/// that is cached is what would be made of its rows.
+pub async fn pages_are_right_whatever_comes_between(harness: Harness) {
+    let expected = harness.expected();
+    let rounds = if expected.shared { 15 } else { 150 };
+    let mut programs = vec![rows(&harness).await];
+    if expected.leases {
+        programs.push(rows(&harness.another()).await);
+    }
+    let mut dice = Dice::new(6);
+    let mut there = 0;
+    for round in 0..rounds {
+        let plans = Arc::new(plans(&mut dice, &harness));
+        let mut tasks = Vec::new();
+        let mut writes = Vec::new();
+        for _ in 0..4 {
+            let (rows, pages) = programs[dice.below(programs.len())].clone();
+            let shows: Vec<usize> = (0..6).map(|_| dice.below(KEYS.len())).collect();
+            let plans = Arc::clone(&plans);
+            tasks.push(tokio::spawn(async move {
+                for at in shows {
+                    let work = page(Arc::clone(&plans), at, rows.clone(), Some(pages.clone()));
+                    pages.show(KEYS[at], || work).await;
+                }
+            }));
+            let (rows, _) = programs[dice.below(programs.len())].clone();
+            let own: Vec<Write> = (0..3).map(|_| write(&mut dice, &harness)).collect();
+            writes.push(own.clone());
+            tasks.push(tokio::spawn(async move {
+                for write in own {
+                    write.to(&rows).await;
+                }
+            }));
+        }
+        for task in tasks {
+            task.await.unwrap();
+        }
+        let (rows, pages) = &programs[0];
+        for (at, key) in KEYS.into_iter().enumerate() {
+            if let Some(cached) = pages.cached(key).await {
+                there += 1;
+                let now = page(Arc::clone(&plans), at, rows.clone(), None).await;
+                assert_eq!(cached, now, "round {round}: page {key}, {writes:?}");
+            }
+        }
+        pages.cache.clear().await.unwrap();
+    }
+    assert!(there > rounds / 2, "{there}");
 }
 
 async fn there(pages: &Pages) -> Vec<&'static str> {

@@ -39,8 +39,8 @@ impl Pages {
 
     pub(crate) async fn named(harness: &Harness, name: &str) -> Self {
         let builder = Cache::builder(Arc::clone(harness.store())).name(name);
-        let cache = builder.runtime(harness.clock().clone()).build();
-        let cache = cache.await.unwrap();
+        // Where another program makes a page this one looks again after a while, by real time.
+        let cache = builder.build().await.unwrap();
         Self {
             keyed: cache.clone().into(),
             cache,
