@@ -34,7 +34,7 @@ impl Program {
         let load = async move |_: String, fill: larder::FillContext<Keyed<String, String>>| {
             let work = async {
                 let row = program.row(id).await;
-                drop(read.send(()));
+                let _nobody_waits = read.send(());
                 drop(gate.await);
                 row
             };
