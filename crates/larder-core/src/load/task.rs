@@ -422,7 +422,7 @@ impl<M: CacheModel> Cache<M> {
                 } else if let Some(idle) = policy.idle {
                     put.lifetime = Lifetime::For(idle);
                 }
-                put.stale_for = Some(policy.stale_for());
+                put.stale_for = Some(said.stale_for.unwrap_or_else(|| policy.stale_for()));
                 put
             }
             None => {
