@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use crate::codec;
 use crate::counters::{Counters, LoadStats};
+use crate::deps::{self, Scope, Side};
 use crate::document::Document;
 use crate::error::{Error, ErrorKind, Invalid, Result};
 use crate::expr::Expr;
@@ -289,12 +290,15 @@ impl<M: CacheModel> Cache<M> {
     /// Those of the store. Bytes that cannot be read are a miss, counted, and removed.
     pub async fn get<Q: IdLike<M::Id> + ?Sized>(&self, id: &Q) -> Result<Option<Arc<M>>> {
         let key = id.key();
+        if let Some(scope) = deps::current() {
+            return Box::pin(self.get_within(&scope, key)).await;
+        }
         let want = match self.inner.policy.idle {
             None => Want::Object,
             Some(_) => Want::Fresh,
         };
         match self.inner.store.probe(&self.inner.model, &key, want) {
-            Probe::Live(object) => {
+            Probe::Live(object) | Probe::Timed(object, _) => {
                 self.count_read(true);
                 typed(object).map(Some)
             }
@@ -305,6 +309,16 @@ impl<M: CacheModel> Cache<M> {
             }
             Probe::Unknown => Box::pin(self.get_far(key, None)).await,
         }
+    }
+
+    /// A read that is taken down.
+    async fn get_within(&self, scope: &Scope, key: IdKey) -> Result<Option<Arc<M>>> {
+        scope.reads_ids(self, std::slice::from_ref(&key)).await;
+        let found = self.fetch(&key).await?;
+        if let Some(found) = &found {
+            scope.found(self, &key, found).await;
+        }
+        self.read(&key, found).await
     }
 
     /// What of `get` may have to wait, apart, so that what need not stays small.
@@ -331,13 +345,18 @@ impl<M: CacheModel> Cache<M> {
 
     /// The object with this id if it can be had without waiting. `None` may mean that only
     /// [`get`](Self::get) can tell.
+    ///
+    /// Within a [scope](crate::deps) nothing can be had without waiting.
     pub fn peek<Q: IdLike<M::Id> + ?Sized>(&self, id: &Q) -> Option<Arc<M>> {
+        if deps::is_recording() {
+            return None;
+        }
         let object = match self
             .inner
             .store
             .probe(&self.inner.model, &id.key(), Want::Object)
         {
-            Probe::Live(object) => typed(object).ok(),
+            Probe::Live(object) | Probe::Timed(object, _) => typed(object).ok(),
             Probe::Hit(found) => decode(&found).ok(),
             Probe::Miss | Probe::Unknown => None,
         };
@@ -354,6 +373,10 @@ impl<M: CacheModel> Cache<M> {
         ids: impl IntoIterator<Item = &'q Q>,
     ) -> Result<Vec<Option<Arc<M>>>> {
         let keys: Vec<IdKey> = ids.into_iter().map(IdLike::key).collect();
+        let scope = deps::current();
+        if let Some(scope) = &scope {
+            scope.reads_ids(self, &keys).await;
+        }
         let found = self
             .inner
             .store
@@ -361,6 +384,9 @@ impl<M: CacheModel> Cache<M> {
             .await?;
         let mut objects = Vec::with_capacity(found.len());
         for (key, found) in keys.iter().zip(found) {
+            if let (Some(scope), Some(found)) = (&scope, &found) {
+                scope.found(self, key, found).await;
+            }
             objects.push(self.read(key, found).await?);
         }
         Ok(objects)
@@ -561,13 +587,16 @@ impl<M: CacheModel> Cache<M> {
     /// Those of the store.
     pub async fn contains<Q: IdLike<M::Id> + ?Sized>(&self, id: &Q) -> Result<bool> {
         let key = id.key();
+        if let Some(scope) = deps::current() {
+            scope.reads_ids(self, std::slice::from_ref(&key)).await;
+        }
         Ok(
             match self
                 .inner
                 .store
                 .probe(&self.inner.model, &key, Want::Object)
             {
-                Probe::Hit(_) | Probe::Live(_) => true,
+                Probe::Hit(_) | Probe::Live(_) | Probe::Timed(..) => true,
                 Probe::Miss => false,
                 Probe::Unknown => self.fetch(&key).await?.is_some(),
             },
@@ -813,11 +842,14 @@ impl<M: CacheModel> Cache<M> {
         Ok(put)
     }
 
-    async fn store_many(&self, puts: Vec<Put>) -> Result<Vec<PutOutcome>> {
+    async fn store_many(&self, mut puts: Vec<Put>) -> Result<Vec<PutOutcome>> {
         let ids = puts.iter().map(|put| put.id.clone()).collect();
         let over = puts.iter().any(ends_at_once);
+        let told = self.before_put(&mut puts);
         let _under_way = self.loads().write(ids, over).await;
-        self.inner.store.put_many(&self.inner.model, puts).await
+        let outcomes = self.inner.store.put_many(&self.inner.model, puts).await?;
+        told.put(&outcomes).await?;
+        Ok(outcomes)
     }
 
     async fn store_one(&self, put: Put) -> Result<PutOutcome> {
@@ -829,10 +861,23 @@ impl<M: CacheModel> Cache<M> {
     }
 
     pub(crate) async fn remove_ids(&self, removals: Vec<Removal>) -> Result<u64> {
+        let known = removals.iter().map(|_| (None, None)).collect();
+        self.remove_known(removals, known).await
+    }
+
+    /// Removes rows, of each of which is known or not what it was and is in its source.
+    pub(crate) async fn remove_known(
+        &self,
+        mut removals: Vec<Removal>,
+        known: Vec<(Option<Side>, Option<Side>)>,
+    ) -> Result<u64> {
         let ids = removals.iter().map(|removal| removal.id.clone()).collect();
+        let told = self.before_removal(&mut removals, known);
         let _under_way = self.loads().write(ids, true).await;
         let removed = self.inner.store.remove_many(&self.inner.model, &removals);
-        Ok(removed.await?.into_iter().filter(|gone| *gone).count() as u64)
+        let removed = removed.await?;
+        told.removed().await?;
+        Ok(removed.into_iter().filter(|gone| *gone).count() as u64)
     }
 
     pub(crate) async fn depart(&self, selection: Selection, fate: Fate) -> Result<u64> {
@@ -841,11 +886,14 @@ impl<M: CacheModel> Cache<M> {
             Selection::Tagged(tags) => Threat::Tags(tags.clone()),
             Selection::All => Threat::All,
         };
+        let told = self.before_all();
         let _under_way = self.loads().threaten(threat).await;
         let store = &self.inner.store;
-        store
+        let gone = store
             .remove_where(&self.inner.model, &selection, fate)
-            .await
+            .await?;
+        told.all().await?;
+        Ok(gone)
     }
 
     /// The typed object behind `found`. Bytes that cannot be read are removed, unless something

@@ -4,9 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::cache::Cache;
+use crate::deps::Side;
+use crate::document::Document;
 use crate::error::Result;
 use crate::id::{IdKey, IdLike};
 use crate::model::CacheModel;
+use crate::schema::Schema;
 use crate::store::Removal;
 
 /// What a write to the source did to one row, as far as who tells it knows. Whatever is not known
@@ -84,10 +87,25 @@ impl<M: CacheModel> Cache<M> {
     /// # Errors
     /// Those of the store.
     pub async fn changed(&self, changes: impl IntoIterator<Item = RowChange<M>>) -> Result<u64> {
-        let changes: Vec<RowChange<M>> = changes.into_iter().collect();
-        let removals = changes
-            .iter()
-            .map(|change| Removal::new(change.key.clone()));
-        self.remove_ids(removals.collect()).await
+        let (removals, known) = changes
+            .into_iter()
+            .map(|change| {
+                let schema = self.schema();
+                let known = (change.before.side(schema), change.after.side(schema));
+                (Removal::new(change.key), known)
+            })
+            .unzip();
+        self.remove_known(removals, known).await
+    }
+}
+
+impl<M: CacheModel> Row<M> {
+    /// What is known of it; a row that no index can hold is as good as unknown.
+    fn side(&self, schema: &Schema) -> Option<Side> {
+        match self {
+            Self::Unknown => None,
+            Self::Absent => Some(Side::Absent),
+            Self::Is(row) => Document::of(schema, &**row).ok().map(Side::Is),
+        }
     }
 }

@@ -49,6 +49,7 @@ impl<M: CacheModel> Cache<M> {
             here: Some(here),
         };
         let (store, model) = (self.store(), self.model());
+        let told = self.before_all();
         let raised = match store.leases() {
             Some(leases) => {
                 let raised = leases.fence_many(model, &fence.ids, fence.token, lifetime);
@@ -63,7 +64,9 @@ impl<M: CacheModel> Cache<M> {
             // Nothing relies on it.
             fence.here = None;
         }
-        raised.map(|()| fence)
+        raised?;
+        told.all().await?;
+        Ok(fence)
     }
 }
 
@@ -104,9 +107,10 @@ impl<M: CacheModel> Fence<M> {
             })
             .collect();
         let cache = self.cache.clone();
+        let told = cache.before_all();
         cache.store().remove_many(cache.model(), &removals).await?;
         self.here = None;
-        Ok(())
+        told.all().await
     }
 }
 

@@ -9,6 +9,7 @@ use futures_core::Stream;
 
 use crate::aggregate::{Aggregate, Aggregated, Facets};
 use crate::cache::{Cache, decode};
+use crate::deps;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Expr;
 use crate::field::{Caps, Field, Yes};
@@ -352,6 +353,7 @@ impl<'a, M: CacheModel> Find<'a, M> {
     ) -> Result<Aggregated> {
         let aggregate = aggregate(M::FIELDS);
         let (cache, query) = self.whole()?;
+        note(cache, &query.expr).await;
         let query = aggregate.bind(query.expr, cache.schema())?;
         cache.store().aggregate(cache.model(), &query).await
     }
@@ -376,11 +378,32 @@ fn complete(extent: Extent) -> Result<()> {
 }
 
 async fn run<M: CacheModel>(cache: &Cache<M>, query: &Query) -> Result<Answer> {
+    note(cache, &query.expr).await;
     cache.store().query(cache.model(), query).await
 }
 
-pub(crate) async fn fetch<M: CacheModel>(cache: &Cache<M>, query: &Query) -> Result<Page<Arc<M>>> {
-    let answer = run(cache, query).await?;
+/// Takes down that a filter is asked, if this task's reads are taken down.
+async fn note<M: CacheModel>(cache: &Cache<M>, expr: &Expr) {
+    if let Some(scope) = deps::current() {
+        Box::pin(scope.reads_filter(cache, expr, false)).await;
+    }
+}
+
+async fn fetch<M: CacheModel>(cache: &Cache<M>, query: &Query) -> Result<Page<Arc<M>>> {
+    note(cache, &query.expr).await;
+    fetch_quietly(cache, query).await
+}
+
+/// The page, with nothing taken down but when it ends.
+pub(crate) async fn fetch_quietly<M: CacheModel>(
+    cache: &Cache<M>,
+    query: &Query,
+) -> Result<Page<Arc<M>>> {
+    let answer = cache.store().query(cache.model(), query).await?;
+    if let Some(scope) = deps::current() {
+        let found = answer.rows.iter().filter_map(|row| row.found.as_ref());
+        scope.ends(found.filter_map(|found| found.expires_at).min());
+    }
     let next = next(cache, query, &answer);
     let rows = answer.rows.len();
     let mut items = Vec::with_capacity(rows);

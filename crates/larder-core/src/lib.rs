@@ -6,6 +6,7 @@
 
 pub mod aggregate;
 pub mod codec;
+pub mod deps;
 pub mod document;
 pub mod expr;
 pub mod glob;

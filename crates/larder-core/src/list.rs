@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use crate::cache::{Cache, ends_at_once, typed};
 use crate::counters::Rejection;
+use crate::deps;
 use crate::document::Document;
 use crate::error::{Error, ErrorKind, Result};
 use crate::expr::Expr;
 use crate::fact::Fact;
-use crate::find::{Find, fetch, is_page, next};
+use crate::find::{Find, fetch_quietly, is_page, next};
 use crate::flight::{Follow, Joined, Lead, Overtaken};
 use crate::id::IdKey;
 use crate::load::{Alarm, Bring, FillContext, LoadError, Loaded, came_to_nothing, many, searched};
@@ -87,7 +88,16 @@ impl<M: CacheModel> Find<'_, M> {
     {
         let (cache, query) = self.query()?;
         let bring = many(move |_, fill| load(fill));
-        cache.list(&query, policy, bring).await
+        let Some(scope) = deps::current() else {
+            return cache.list(&query, policy, bring).await;
+        };
+        scope.reads_filter(cache, &query.expr, true).await;
+        let page = cache.list(&query, policy, bring).await?;
+        if !page.covered && cache.store().leases().is_some() {
+            // A fence may stand, whose writer nobody hears of any more.
+            scope.doom();
+        }
+        Ok(page)
     }
 
     /// Loads all that the filter means, and has the cache know that it holds all of it; says how
@@ -155,7 +165,7 @@ impl<M: CacheModel> Cache<M> {
                         (None, Some(bring)) => {
                             let (cache, expr) = (self.clone(), query.expr.clone());
                             let (policy, sleeper) = (policy.clone(), Arc::clone(&runtime));
-                            runtime.spawn(Box::pin(async move {
+                            runtime.spawn(deps::carried(async move {
                                 cache.fly_list(lead, expr, &policy, bring, &*sleeper).await;
                             }));
                         }
@@ -208,7 +218,7 @@ impl<M: CacheModel> Cache<M> {
 
     /// The page from the cache, if `fact` held all the while.
     async fn covered(&self, query: &Query, fact: &Fact) -> Result<Option<Page<Arc<M>>>> {
-        let page = match fetch(self, query).await {
+        let page = match fetch_quietly(self, query).await {
             Ok(page) => page,
             Err(error) if error.is_outage() => return Ok(None),
             Err(error) => return Err(error),
@@ -300,8 +310,12 @@ impl<M: CacheModel> Cache<M> {
         }
         let ids: Vec<IdKey> = allowed.iter().map(|put| put.id.clone()).collect();
         let over = allowed.iter().any(ends_at_once);
+        let told = self.before_put(&mut allowed);
         let outcomes = self.store_each(allowed).await;
         drop(storing);
+        if told.loaded(&outcomes).await.is_err() {
+            self.counters().store_failures.add(1);
+        }
         for (id, outcome) in ids.into_iter().zip(outcomes) {
             self.counters().rejected(match outcome {
                 Some(PutOutcome::Stored(_)) => continue,

@@ -16,15 +16,16 @@ use std::time::Duration;
 
 use self::task::Led;
 use crate::cache::{Cache, decode, typed};
-use crate::clock::Timestamp;
+use crate::clock::{Timestamp, whole_millis};
 use crate::counters::Staleness;
+use crate::deps;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flight::{Follow, Joined};
 use crate::id::{IdKey, IdLike};
 use crate::model::CacheModel;
 use crate::policy::Policy;
 use crate::runtime::{Runtime, TokioRuntime};
-use crate::store::{BoxFuture, CacheStore, Found, Lifetime, Probe, Stored, Want};
+use crate::store::{BoxFuture, CacheStore, Found, Lifetime, Probe, Times, Want};
 
 pub(crate) use self::fill::failure;
 pub use self::fill::{FillContext, LoadError, Loaded};
@@ -42,8 +43,6 @@ pub(crate) type Bring<M> = Box<
 
 /// What is known of a key when a load of it is asked for.
 enum Looked {
-    /// Nothing yet.
-    Not,
     /// This.
     Found(Option<Found>),
     /// This, which is to be loaded anew in the background.
@@ -53,8 +52,8 @@ enum Looked {
 }
 
 /// What a first look at a hit says.
-enum Glance<M> {
-    Serve(Arc<M>),
+enum Glance {
+    Serve,
     Eager,
     /// It takes another look.
     More,
@@ -128,6 +127,11 @@ enum Verdict<M> {
     Reload(Option<Arc<M>>, Option<u64>),
 }
 
+fn only<T>(mut answers: Vec<T>) -> Result<T> {
+    let only = answers.pop();
+    only.ok_or_else(|| Error::internal("a load of one id answered none"))
+}
+
 impl<M: CacheModel> Cache<M> {
     /// The object with this id: from the cache, or else from `load`, which is then stored.
     ///
@@ -193,38 +197,76 @@ impl<M: CacheModel> Cache<M> {
         E: LoadError,
     {
         let key = id.key();
-        let found = match self.store().probe(self.model(), &key, Want::Kept) {
-            Probe::Hit(found) => match self.glance(&found, policy) {
-                Glance::Serve(object) => {
+        if deps::is_recording() {
+            let looked = |keys| self.look_at(keys, Looked::Found);
+            let answers = self.obtain_within(vec![key], looked, policy, one(load));
+            return only(Box::pin(answers).await?);
+        }
+        let glance = match self.store().probe(self.model(), &key, Want::Times) {
+            Probe::Timed(object, times) => match self.glance(&times, policy) {
+                Glance::Serve => {
                     self.count_read(true);
-                    return Ok(Some(object));
+                    return typed(object).map(Some);
                 }
-                Glance::Eager => Looked::Eager(found),
-                Glance::More => Looked::Found(Some(found)),
+                glance => glance,
             },
-            Probe::Miss => Looked::Found(None),
-            Probe::Live(_) | Probe::Unknown => Looked::Not,
+            _ => Glance::More,
         };
         // Apart, so that what need not wait stays small.
-        Box::pin(self.obtain_one(key, found, policy, one(load))).await
+        Box::pin(self.obtain_one(key, glance, policy, one(load))).await
     }
 
-    /// The object of one id, of which it is known or not what there is.
+    /// The object of one id, found or loaded.
     async fn obtain_one(
         &self,
         key: IdKey,
-        looked: Looked,
+        glance: Glance,
         policy: &Policy,
         bring: Bring<M>,
     ) -> Result<Option<Arc<M>>> {
-        let looked = match looked {
-            Looked::Not => Looked::Found(self.look(&key).await?),
-            looked => looked,
+        let looked = match self.store().probe(self.model(), &key, Want::Kept) {
+            // Decided by chance, perhaps, which is not asked twice.
+            Probe::Hit(found) if matches!(glance, Glance::Eager) && !found.is_absent() => {
+                Looked::Eager(found)
+            }
+            Probe::Hit(found) => Looked::Found(Some(found)),
+            Probe::Miss => Looked::Found(None),
+            Probe::Live(_) | Probe::Timed(..) | Probe::Unknown => {
+                Looked::Found(self.look(&key).await?)
+            }
         };
-        let mut answers = self.obtain(vec![(key, looked)], policy, bring).await?;
-        answers
-            .pop()
-            .ok_or_else(|| Error::internal("a load of one id answered none"))
+        only(self.obtain(vec![(key, looked)], policy, bring).await?)
+    }
+
+    /// Looks and loads, and has it taken down if this task's reads are.
+    async fn obtain_within<'a, Fut>(
+        &'a self,
+        keys: Vec<IdKey>,
+        look: impl FnOnce(Vec<IdKey>) -> Fut,
+        policy: &Policy,
+        bring: Bring<M>,
+    ) -> Result<Vec<Option<Arc<M>>>>
+    where
+        Fut: Future<Output = Result<Vec<(IdKey, Looked)>>> + Send + 'a,
+    {
+        let Some(scope) = deps::current() else {
+            return self.obtain(look(keys).await?, policy, bring).await;
+        };
+        scope.reads_ids(self, &keys).await;
+        let looked = look(keys.clone()).await?;
+        let answers = self.obtain(looked, policy, bring).await?;
+        let found = self.look_many(&keys).await?;
+        let shared = self.store().leases().is_some();
+        for ((key, found), answer) in keys.iter().zip(found).zip(&answers) {
+            match found {
+                Some(found) => scope.found(self, key, &found).await,
+                // What was overtaken, or stands behind a fence. Absence may just not be kept,
+                // which only matters where others write.
+                None if answer.is_some() || shared => scope.doom(),
+                None => {}
+            }
+        }
+        Ok(answers)
     }
 
     /// The objects with these ids, in the order asked: from the cache, and those that are not
@@ -271,8 +313,8 @@ impl<M: CacheModel> Cache<M> {
         E: LoadError,
     {
         let keys = ids.into_iter().map(IdLike::key).collect();
-        let looked = self.look_at(keys, Looked::Found).await?;
-        self.obtain(looked, policy, many(load)).await
+        let look = |keys| self.look_at(keys, Looked::Found);
+        self.obtain_within(keys, look, policy, many(load)).await
     }
 
     /// Loads the object with this id anew, whatever is in the cache, and stores it. Joins a load
@@ -288,9 +330,9 @@ impl<M: CacheModel> Cache<M> {
         T: Loaded<M>,
         E: LoadError,
     {
-        let key = id.key();
-        let looked = Looked::Anew(self.look(&key).await?);
-        self.obtain_one(key, looked, self.policy(), one(load)).await
+        let look = |keys| self.look_at(keys, Looked::Anew);
+        let answers = self.obtain_within(vec![id.key()], look, self.policy(), one(load));
+        only(answers.await?)
     }
 
     /// Loads the objects with these ids anew, in one call, as [`reload`](Self::reload) does.
@@ -311,8 +353,9 @@ impl<M: CacheModel> Cache<M> {
         E: LoadError,
     {
         let keys = ids.into_iter().map(IdLike::key).collect();
-        let looked = self.look_at(keys, Looked::Anew).await?;
-        self.obtain(looked, self.policy(), many(load)).await
+        let look = |keys| self.look_at(keys, Looked::Anew);
+        self.obtain_within(keys, look, self.policy(), many(load))
+            .await
     }
 
     /// Loads the objects with these ids anew every so often, from now on until what is given is
@@ -356,35 +399,33 @@ impl<M: CacheModel> Cache<M> {
     }
 
     /// Whether a hit can be served without more ado.
-    fn glance(&self, found: &Found, policy: &Policy) -> Glance<M> {
-        let Stored::Live(object) = &found.object else {
-            return Glance::More;
+    fn glance(&self, times: &Times, policy: &Policy) -> Glance {
+        let Some(expires_at) = times.expires_at else {
+            return Glance::Serve;
         };
-        if found.expires_at.is_some() {
-            let now = found.seen_at.unwrap_or_else(|| self.store().now());
-            if found.is_stale(now) || self.awake_until(found, now, policy).is_some() {
-                return Glance::More;
-            }
-            if self.is_eager(found, now, policy) {
-                return Glance::Eager;
-            }
+        let now = times.seen_at.unwrap_or_else(|| self.store().now());
+        if expires_at <= now || self.awake_until(times, now, policy).is_some() {
+            Glance::More
+        } else if self.is_eager(times, now, policy) {
+            Glance::Eager
+        } else {
+            Glance::Serve
         }
-        typed(Arc::clone(object)).map_or(Glance::More, Glance::Serve)
     }
 
     /// Whether a fresh entry is to be loaded anew already.
-    fn is_eager(&self, found: &Found, now: Timestamp, policy: &Policy) -> bool {
+    fn is_eager(&self, times: &Times, now: Timestamp, policy: &Policy) -> bool {
         // Its end as idleness has it is put off time and again.
         let ttl = self
             .lifetime_under(policy)
             .filter(|_| policy.idle.is_some());
         let end = match ttl {
-            Some(ttl) => Some(found.created_at.saturating_add(ttl)),
-            None => found.expires_at,
+            Some(ttl) => Some(times.created_at.saturating_add(ttl)),
+            None => times.expires_at,
         };
         end.is_some_and(|end| {
-            let lifetime = end.saturating_since(found.created_at);
-            policy.is_eager(lifetime, end.saturating_since(now), found.cost)
+            let lifetime = end.millis_since(times.created_at);
+            policy.is_eager(lifetime, end.millis_since(now), times.cost_nanos)
         })
     }
 
@@ -424,7 +465,7 @@ impl<M: CacheModel> Cache<M> {
             }
             Looked::Eager(found) => (found, Some(true)),
             Looked::Found(Some(found)) => (found, None),
-            Looked::Found(None) | Looked::Not => return Verdict::Load(None),
+            Looked::Found(None) => return Verdict::Load(None),
         };
         let now = self.store().now();
         if found.is_absent() {
@@ -441,7 +482,7 @@ impl<M: CacheModel> Cache<M> {
         };
         let may_try = || self.loads().may_try(key, now);
         if !found.is_stale(now) {
-            let eager = eager.unwrap_or_else(|| self.is_eager(&found, now, policy));
+            let eager = eager.unwrap_or_else(|| self.is_eager(&found.times(), now, policy));
             if eager && may_try() {
                 return Verdict::Refresh(object, found.version);
             }
@@ -466,7 +507,7 @@ impl<M: CacheModel> Cache<M> {
         if policy.idle.is_none() {
             return;
         }
-        if let Some(end) = self.awake_until(found, self.store().now(), policy) {
+        if let Some(end) = self.awake_until(&found.times(), self.store().now(), policy) {
             let ids = std::slice::from_ref(key);
             let touched = self
                 .store()
@@ -480,18 +521,20 @@ impl<M: CacheModel> Cache<M> {
 
     /// For how long from now an entry is to be kept that was read, if that is to be written down:
     /// not on every read, since each costs a write.
-    fn awake_until(&self, found: &Found, now: Timestamp, policy: &Policy) -> Option<Duration> {
-        let (idle, expires_at) = (policy.idle?, found.expires_at?);
+    fn awake_until(&self, times: &Times, now: Timestamp, policy: &Policy) -> Option<Duration> {
+        let (idle, expires_at) = (policy.idle?, times.expires_at?);
         // One that was given less than that ends as it was told to.
-        if expires_at < found.created_at.saturating_add(idle) {
+        if expires_at < times.created_at.saturating_add(idle) {
             return None;
         }
+        let idle = whole_millis(idle);
         let end = self.lifetime_under(policy).map_or(idle, |ttl| {
-            let end = found.created_at.saturating_add(ttl);
-            idle.min(end.saturating_since(now))
+            let end = times.created_at.saturating_add(ttl);
+            idle.min(end.millis_since(now).max(0))
         });
-        let left = expires_at.saturating_since(now);
-        (end.saturating_sub(left) >= idle / 16).then_some(end)
+        let left = expires_at.millis_since(now).max(0);
+        let due = end - left >= (idle / 16).max(1);
+        due.then(|| Duration::from_millis(end.unsigned_abs()))
     }
 
     /// How long what is loaded lives under a policy; `None` where only the store knows.

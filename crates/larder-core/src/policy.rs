@@ -120,14 +120,15 @@ impl Policy {
     }
 
     /// Whether an entry that is fresh for `left` more of its `lifetime` is to be loaded anew.
-    pub(crate) fn is_eager(&self, lifetime: Duration, left: Duration, cost: Duration) -> bool {
-        let (lifetime, left) = (lifetime.as_secs_f64(), left.as_secs_f64());
+    /// In milliseconds; the cost of its load in nanoseconds.
+    pub(crate) fn is_eager(&self, lifetime: i64, left: i64, cost: u64) -> bool {
+        let (lifetime, left) = (lifetime as f64, left as f64);
         let due = |part| lifetime - left >= lifetime * part;
         self.eager_at.is_some_and(due)
             || self.xfetch.is_some_and(|beta| {
                 // "Optimal Probabilistic Cache Stampede Prevention", Vattani and others, 2015.
                 // The logarithm of a random 53 bits is above -37: most reads need not draw one.
-                let early = cost.as_secs_f64() * beta;
+                let early = cost as f64 * (beta * 1e-6);
                 early * 37.0 >= left && early * -(1.0 - fastrand::f64()).ln() >= left
             })
     }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -62,7 +62,8 @@ pub trait CacheStore: fmt::Debug + Send + Sync + 'static {
 
     /// Looks for one entry without waiting and without I/O.
     ///
-    /// `Live` only where the object alone is wanted; `Hit` may be said there too.
+    /// `Live` only where the object alone is wanted, `Timed` only where its times are; `Hit` may be
+    /// said there too.
     fn probe(&self, model: &Model, id: &IdKey, want: Want) -> Probe;
 
     /// Brings entries by id, in the order asked.
@@ -292,6 +293,29 @@ pub trait Leases: Send + Sync {
         fence: Token,
         lifetime: Duration,
     ) -> BoxFuture<'a, Result<()>>;
+
+    /// Has, from now until then, what any program does to `model` end what of `pages` was made from
+    /// it, in the same step. By the tags of [`deps`](crate::deps), of which these end:
+    /// - with a put that is stored, or a removal: [`id_tag`], [`list_tag`], [`found_tag`] and
+    ///   [`whole_tag`];
+    /// - with a put under a guard, which changes nothing in the source: [`found_tag`] alone;
+    /// - with a fence: as with a removal;
+    /// - with [`remove_where`](CacheStore::remove_where): [`model_tag`].
+    ///
+    /// What is being loaded into `pages` meanwhile under a lease, and has such a tag, is not
+    /// stored.
+    ///
+    /// [`id_tag`]: crate::deps::id_tag
+    /// [`list_tag`]: crate::deps::list_tag
+    /// [`found_tag`]: crate::deps::found_tag
+    /// [`whole_tag`]: crate::deps::whole_tag
+    /// [`model_tag`]: crate::deps::model_tag
+    fn depend<'a>(
+        &'a self,
+        model: &'a Model,
+        pages: &'a Model,
+        until: Timestamp,
+    ) -> BoxFuture<'a, Result<()>>;
 }
 
 /// What a load asks for before it begins.
@@ -428,6 +452,14 @@ impl Model {
         self.number
     }
 
+    pub(crate) fn with_loads(schema: Arc<Schema>, number: u32, loads: Arc<Loads>) -> Self {
+        Self {
+            schema,
+            number,
+            loads,
+        }
+    }
+
     /// What is being loaded, by all caches of this model.
     pub(crate) fn loads(&self) -> &Arc<Loads> {
         &self.loads
@@ -439,6 +471,11 @@ impl Model {
 pub enum Want {
     /// As `Fresh`, and of each nothing but the object.
     Object,
+    /// As `Fresh`, and of each nothing but the object and its times. For [`probe`] alone, which
+    /// may say that it does not know.
+    ///
+    /// [`probe`]: CacheStore::probe
+    Times,
     /// Objects whose lifetime has not ended.
     Fresh,
     /// All that is kept: also objects that are stale by now, and that an object is absent. For
@@ -453,10 +490,25 @@ pub enum Probe {
     Hit(Found),
     /// Here it is, where nothing but the [object](Want::Object) was wanted.
     Live(Arc<dyn Object>),
+    /// Here it is, where nothing but the object and [when](Want::Times) was wanted.
+    Timed(Arc<dyn Object>, Times),
     /// It is nowhere in this store.
     Miss,
     /// To know takes `get_many`.
     Unknown,
+}
+
+/// The times of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    /// When it was stored.
+    pub created_at: Timestamp,
+    /// When it expires, if ever.
+    pub expires_at: Option<Timestamp>,
+    /// How long the load took that brought it, in nanoseconds.
+    pub cost_nanos: u64,
+    /// When this was seen, if the store asked its clock.
+    pub seen_at: Option<Timestamp>,
 }
 
 /// An entry that a store found.
@@ -491,6 +543,16 @@ impl Found {
     /// Whether it says that there is no object.
     pub fn is_absent(&self) -> bool {
         matches!(self.object, Stored::Absent)
+    }
+
+    /// Its times alone.
+    pub fn times(&self) -> Times {
+        Times {
+            created_at: self.created_at,
+            expires_at: self.expires_at,
+            cost_nanos: u64::try_from(self.cost.as_nanos()).unwrap_or(u64::MAX),
+            seen_at: self.seen_at,
+        }
     }
 }
 
@@ -580,6 +642,8 @@ pub struct Put {
     pub cost: Duration,
     /// What must not have happened since its load began.
     pub guard: Option<Guard>,
+    /// Where the store writes down what it took the place of, if it can tell.
+    pub displaced: Option<Displaced>,
 }
 
 impl Put {
@@ -595,7 +659,26 @@ impl Put {
             revision: None,
             cost: Duration::ZERO,
             guard: None,
+            displaced: None,
         }
+    }
+}
+
+/// The fresh object that a write took the place of or took away: told by the store, of that very
+/// moment. A store that cannot tell says nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Displaced(Arc<OnceLock<Option<Found>>>);
+
+impl Displaced {
+    /// Writes down what was there, if anything was.
+    pub fn tell(&self, found: Option<Found>) {
+        // Of one write there is one answer.
+        let _ = self.0.set(found);
+    }
+
+    /// What was there: `None` if the store did not say.
+    pub fn get(&self) -> Option<&Option<Found>> {
+        self.0.get()
     }
 }
 
@@ -671,6 +754,8 @@ pub struct Removal {
     pub tombstone: Option<Tombstone>,
     /// The fence that was put up for this and comes down now.
     pub fence: Option<Token>,
+    /// Where the store writes down what it took away, if it can tell.
+    pub displaced: Option<Displaced>,
 }
 
 impl Removal {
@@ -682,6 +767,7 @@ impl Removal {
             if_version: None,
             tombstone: None,
             fence: None,
+            displaced: None,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use larder_core::store::{Found, Object, Stored, Tags};
+use larder_core::store::{Found, Object, Stored, Tags, Times};
 use larder_core::{IdKey, Timestamp};
 
 /// What stands for no end.
@@ -93,6 +93,15 @@ impl Plain {
 
     pub(crate) fn into_object(self) -> Arc<dyn Object> {
         self.object
+    }
+
+    pub(crate) fn times(&self, seen_at: Option<Timestamp>) -> Times {
+        Times {
+            created_at: Timestamp::from_millis(self.created_at),
+            expires_at: moment(self.expires_at),
+            cost_nanos: self.cost,
+            seen_at,
+        }
     }
 
     pub(crate) fn found(self, seen_at: Option<Timestamp>) -> Found {

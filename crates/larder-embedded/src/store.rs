@@ -223,7 +223,7 @@ impl Shared {
             seen = Some(row);
         }
         match want {
-            Want::Object | Want::Fresh => None,
+            Want::Object | Want::Times | Want::Fresh => None,
             Want::Kept => self.look_behind(model, id).map(full),
         }
     }
@@ -403,6 +403,14 @@ impl Shared {
                 .unwrap_or_default(),
             cost: put.cost,
         };
+        if let Some(displaced) = &put.displaced {
+            displaced.tell(
+                before
+                    .as_ref()
+                    .filter(|row| row.object.is_some())
+                    .map(|row| row.found()),
+            );
+        }
         let seq = state.next_seq();
         let number = model.model.number();
         let row = Arc::new(Row::new(number, put.id.clone(), seq, object, terms));
@@ -457,6 +465,10 @@ impl Shared {
             && !there.is_some_and(|row| row.seq == wanted && row.is_fresh(now, self.idle))
         {
             return false;
+        }
+        if let Some(displaced) = &removal.displaced {
+            let fresh = there.filter(|row| row.is_fresh(now, self.idle) && row.object.is_some());
+            displaced.tell(fresh.map(|row| row.found()));
         }
         if let Some(tombstone) = removal.tombstone {
             let known = there.and_then(|row| row.revision);
@@ -778,6 +790,13 @@ impl CacheStore for EmbeddedStore {
             Want::Object => {
                 let live = |plain: Plain, _| Probe::Live(plain.into_object());
                 self.shared.look(model, id, want, live, Probe::Hit)
+            }
+            Want::Times => {
+                let timed = |plain: Plain, now| {
+                    let times = plain.times(now);
+                    Probe::Timed(plain.into_object(), times)
+                };
+                self.shared.look(model, id, want, timed, Probe::Hit)
             }
             Want::Fresh | Want::Kept => {
                 let hit = |plain: Plain, now| Probe::Hit(plain.found(now));

@@ -197,6 +197,7 @@ impl Order {
                             vary: terms.vary,
                             chosen_by,
                             dependencies: known.dependencies,
+                            untracked: known.untracked,
                         })))
                     }
                     Err(why) => {
@@ -269,12 +270,20 @@ impl Order {
             false => ttl,
         });
         let fresh_for = terms.fresh_for.or(by_rule);
-        if fresh_for.is_none() && !known.is_whole {
+        if fresh_for.is_none() && !known.is_whole() {
             return Err(Why::NoLifetime);
         }
+        if known.is_overtaken {
+            return Err(Why::Overtaken);
+        }
+        let now = self.pages.now();
+        let fresh_for = match (fresh_for, known.until) {
+            (Some(fresh), Some(until)) => Some(fresh.min(until.saturating_since(now))),
+            (fresh, until) => fresh.or(until.map(|until| until.saturating_since(now))),
+        };
         let lifetime = fresh_for.unwrap_or(rule.dependent_ttl);
         if key != &*self.primary {
-            let (variants, now) = (self.pages.variants(), self.pages.now());
+            let variants = self.pages.variants();
             if !variants.admit(&self.primary, key, rule.max_variants, now) {
                 return Err(Why::Variants);
             }
@@ -301,8 +310,9 @@ impl Order {
     ) {
         seat.put(Brought::Response(response, why));
         let time = self.rule.rule.uncacheable_for;
-        // Variants are without number, and so would be what is remembered of them.
-        if time.is_zero() || why == Why::Variants {
+        // Variants are without number, and so would be what is remembered of them. What was
+        // overtaken may well be stored the next time.
+        if time.is_zero() || matches!(why, Why::Variants | Why::Overtaken) {
             fill.do_not_store();
         } else {
             fill.set_ttl(time);

@@ -223,6 +223,7 @@ impl PageCache {
                 vary: Vec::new(),
                 chosen_by: String::new(),
                 dependencies: known.dependencies,
+                untracked: known.untracked,
             }))
         };
         let key = key::view(name);

@@ -69,6 +69,8 @@ reasons! {
     Variants = "variants",
     /// Nobody says how long the page is fresh, and nothing of what it was made from is known.
     NoLifetime = "no-lifetime",
+    /// What the page was made from changed while it was made.
+    Overtaken = "overtaken",
     /// The body is larger than what is stored.
     TooLarge = "too-large",
     /// The body is a stream of events without an end.
@@ -135,6 +137,8 @@ pub struct PageReport {
     pub ttl: Option<Duration>,
     /// What the page was made from, for people to read.
     pub dependencies: Arc<[String]>,
+    /// Why these are not all, if they are not: then time alone ends the page.
+    pub untracked: Option<Arc<str>>,
 }
 
 impl PageReport {
@@ -145,6 +149,7 @@ impl PageReport {
             age: None,
             ttl: None,
             dependencies: Arc::default(),
+            untracked: None,
         }
     }
 }

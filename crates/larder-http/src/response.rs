@@ -27,6 +27,7 @@ pub struct CachedResponse {
     headers: HeaderMap,
     vary: Vec<HeaderName>,
     dependencies: Arc<[String]>,
+    untracked: Option<Arc<str>>,
     /// Which page of this process it is; zero for one that was read from a store.
     number: u64,
     /// The head as it was served last, and the second at which it was.
@@ -56,6 +57,7 @@ struct Stored {
     vary: Vec<String>,
     chosen_by: String,
     dependencies: Vec<String>,
+    untracked: Option<String>,
 }
 
 /// What a page is made of.
@@ -70,6 +72,7 @@ pub(crate) struct Parts {
     pub(crate) vary: Vec<HeaderName>,
     pub(crate) chosen_by: String,
     pub(crate) dependencies: Vec<String>,
+    pub(crate) untracked: Option<Arc<str>>,
 }
 
 static NUMBER: AtomicU64 = AtomicU64::new(1);
@@ -110,12 +113,14 @@ impl CachedResponse {
             vary: parts.vary.iter().map(|name| name.as_str().into()).collect(),
             chosen_by: parts.chosen_by,
             dependencies: parts.dependencies,
+            untracked: parts.untracked.as_deref().map(str::to_owned),
         };
         Self {
             status: parts.status,
             headers,
             vary: parts.vary,
             dependencies: stored.dependencies.clone().into(),
+            untracked: parts.untracked,
             stored,
             number: NUMBER.fetch_add(1, Ordering::AcqRel),
             dressed: Mutex::new(None),
@@ -145,14 +150,6 @@ impl CachedResponse {
     /// Whether this page of this process is one that was made when `number` was the next or later.
     pub(crate) fn is_since(&self, number: u64) -> bool {
         self.number >= number
-    }
-
-    pub(crate) fn may_be_stale(&self) -> bool {
-        !self.stored.no_stale
-    }
-
-    pub(crate) fn vary(&self) -> &[HeaderName] {
-        &self.vary
     }
 
     /// What a request is asked by: `None` if this page is the one that it means, or what its own
@@ -185,6 +182,7 @@ impl CachedResponse {
             age: Some(self.age(now)),
             ttl: left.map(Duration::from_millis),
             dependencies: Arc::clone(&self.dependencies),
+            untracked: self.untracked.clone(),
             ..PageReport::new(outcome, why)
         }
     }
@@ -308,6 +306,7 @@ impl<'de> Deserialize<'de> for CachedResponse {
             headers,
             vary: vary.map_err(D::Error::custom)?,
             dependencies: stored.dependencies.clone().into(),
+            untracked: stored.untracked.as_deref().map(Arc::from),
             stored,
             number: 0,
             dressed: Mutex::new(None),

@@ -155,7 +155,9 @@ impl Slot {
         let Some(body) = body else {
             // Of what is looked for to be removed it does not matter how long it is kept.
             return match want {
-                Want::Object | Want::Fresh if header.expires_at.is_some_and(|at| at <= now) => {
+                Want::Object | Want::Times | Want::Fresh
+                    if header.expires_at.is_some_and(|at| at <= now) =>
+                {
                     Entry::Missing
                 }
                 _ => Entry::Version(header.version),
@@ -206,7 +208,7 @@ impl Shared {
         };
         let end = |at: Timestamp| at.saturating_add(found.stale_for) > now;
         let is_wanted = match want {
-            Want::Object | Want::Fresh => !found.is_absent() && !found.is_stale(now),
+            Want::Object | Want::Times | Want::Fresh => !found.is_absent() && !found.is_stale(now),
             Want::Kept => found.expires_at.is_none_or(end),
         };
         if is_wanted {

@@ -839,4 +839,14 @@ impl Leases for RedisStore {
             .shared
             .fence_many(slot, ids, fence, lifetime))
     }
+
+    fn depend<'a>(
+        &'a self,
+        model: &'a Model,
+        pages: &'a Model,
+        until: Timestamp,
+    ) -> BoxFuture<'a, Result<()>> {
+        let _ = (model, pages, until);
+        Box::pin(async { Err(crate::error::new(ErrorKind::Unsupported, "pages")) })
+    }
 }

@@ -17,7 +17,7 @@ use larder_core::store::{
 use larder_core::text::TokenList;
 use larder_core::{
     Clock, Document, Error, ErrorKind, Extent, IdKey, Result, Schema, Tags, Timestamp, Total,
-    Truncation,
+    Truncation, deps,
 };
 use parking_lot::Mutex;
 
@@ -53,6 +53,34 @@ struct Entries {
     shared: bool,
     /// What was removed by tag, and when.
     removed: Vec<(u64, Selection)>,
+    /// Until when entries of which models are made from these.
+    pages: BTreeMap<u32, Timestamp>,
+    /// What was done that such entries may end of.
+    done: Vec<Done>,
+}
+
+/// What was done to a model, as far as entries made from it are concerned.
+#[derive(Debug)]
+enum Done {
+    Written(IdKey),
+    Loaded,
+    Removed,
+}
+
+impl Done {
+    /// The tags that end with it.
+    fn tags(self, model: &str) -> Vec<String> {
+        match self {
+            Self::Written(id) => vec![
+                deps::id_tag(model, &id),
+                deps::list_tag(model),
+                deps::found_tag(model),
+                deps::whole_tag(model),
+            ],
+            Self::Loaded => vec![deps::found_tag(model)],
+            Self::Removed => vec![deps::model_tag(model)],
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -156,7 +184,7 @@ impl Entries {
 
     fn get(&self, id: &IdKey, want: Want, now: Timestamp) -> Option<Found> {
         match want {
-            Want::Object | Want::Fresh => self.fresh(id, now).cloned(),
+            Want::Object | Want::Times | Want::Fresh => self.fresh(id, now).cloned(),
             Want::Kept => self.entries.get(id).map(|entry| entry.found.clone()),
         }
     }
@@ -228,6 +256,13 @@ impl Entries {
             return Ok(PutOutcome::Refused(there));
         }
         self.touch(Some(put.id.clone()));
+        self.done.push(match put.guard {
+            None => Done::Written(put.id.clone()),
+            Some(_) => Done::Loaded,
+        });
+        if let Some(displaced) = &put.displaced {
+            displaced.tell(self.fresh(&put.id, now).cloned());
+        }
         self.leases.remove(&put.id);
         let outlived = |(buried, _): &(u64, Timestamp)| put.revision > Some(*buried);
         if self.tombstones.get(&put.id).is_some_and(outlived) {
@@ -335,6 +370,10 @@ impl Entries {
         }
         self.removed();
         self.touch(Some(removal.id.clone()));
+        self.done.push(Done::Written(removal.id.clone()));
+        if let Some(displaced) = &removal.displaced {
+            displaced.tell(self.fresh(&removal.id, now).cloned());
+        }
         self.leases.remove(&removal.id);
         let fresh = self.depart(&removal.id, removal.fate, now);
         if let Some(Tombstone { revision, lifetime }) = removal.tombstone {
@@ -347,6 +386,7 @@ impl Entries {
     fn remove_where(&mut self, now: Timestamp, selection: &Selection, fate: Fate) -> u64 {
         self.removed();
         self.touch(None);
+        self.done.push(Done::Removed);
         match selection {
             Selection::Tagged(_) => self.removed.push((self.version, selection.clone())),
             // No server can tell what a filter means.
@@ -427,7 +467,23 @@ impl ReferenceStore {
             return Err(Error::internal("the model is of another store"));
         };
         entries.settle(now);
-        work(entries, now)
+        let worked = work(entries, now);
+        entries.pages.retain(|_, until| *until > now);
+        let (done, pages) = (std::mem::take(&mut entries.done), entries.pages.clone());
+        let name = model.schema().name();
+        let tags = done.into_iter().flat_map(|done| done.tags(name));
+        let tags = Tags::new(tags);
+        if tags.as_slice().is_empty() {
+            return worked;
+        }
+        let ended = Selection::Tagged(tags);
+        for number in pages.into_keys() {
+            if let Some((_, entries)) = models.get_mut(number as usize) {
+                entries.remove_where(now, &ended, Fate::Remove);
+                entries.done.clear();
+            }
+        }
+        worked
     }
 
     fn answer(entries: &Rows<'_>, query: &Query) -> Answer {
@@ -767,6 +823,19 @@ impl Leases for ReferenceStore {
                 let fences = entries.fences.entry(id.clone()).or_default();
                 fences.insert(fence.get(), now.saturating_add(lifetime));
             }
+            Ok(())
+        }))
+    }
+
+    fn depend<'a>(
+        &'a self,
+        model: &'a Model,
+        pages: &'a Model,
+        until: Timestamp,
+    ) -> BoxFuture<'a, Result<()>> {
+        ready!(self.with(model, |entries, _| {
+            let known = entries.pages.entry(pages.number()).or_insert(until);
+            *known = until.max(*known);
             Ok(())
         }))
     }

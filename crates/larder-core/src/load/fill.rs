@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
 
+use crate::clock::Timestamp;
 use crate::error::{Error, ErrorKind};
 use crate::model::CacheModel;
 use crate::store::Tags;
@@ -71,6 +72,8 @@ pub(crate) struct Said<M> {
     pub(crate) revision_of: Option<Of<M, u64>>,
     pub(crate) unstored: bool,
     pub(crate) truncated: bool,
+    /// It lives no longer, whatever else is said.
+    pub(crate) until: Option<Timestamp>,
 }
 
 impl<M> Clone for Said<M> {
@@ -84,6 +87,7 @@ impl<M> Clone for Said<M> {
             revision_of: self.revision_of.clone(),
             unstored: self.unstored,
             truncated: self.truncated,
+            until: self.until,
         }
     }
 }
@@ -126,6 +130,7 @@ impl<M> FillContext<M> {
             revision_of: None,
             unstored: false,
             truncated: false,
+            until: None,
         };
         Self {
             shared: Arc::new(Fill {
@@ -165,6 +170,13 @@ impl<M> FillContext<M> {
     /// what the policy says. Zero: nothing of it is ever served stale.
     pub fn set_stale_for(&self, window: Duration) {
         self.say().stale_for = Some(window);
+    }
+
+    /// Bounds the lifetime of what is brought, whatever else is said of it.
+    pub(crate) fn live_until(&self, until: Option<Timestamp>) {
+        let Some(until) = until else { return };
+        let bound = &mut self.say().until;
+        *bound = Some(bound.map_or(until, |bound| bound.min(until)));
     }
 
     /// Tags for all that is brought, and for the absence of what is not.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::clock::Timestamp;
+use crate::deps::Readers;
 use crate::document::Document;
 use crate::error::Result;
 use crate::expr::Expr;
@@ -51,6 +52,8 @@ pub(crate) struct Loads {
     pub(crate) entries: Arc<EntryFlights>,
     pub(crate) lists: Arc<Flights<Vec<u8>, ListLanding, ()>>,
     pub(crate) facts: Facts,
+    /// Whose entries were made from this model's.
+    pub(crate) readers: Readers,
     /// When what failed may be tried again.
     failures: Mutex<HashMap<IdKey, Timestamp>>,
     /// The leases that flights of this process hold. One that was detached may hold one still,

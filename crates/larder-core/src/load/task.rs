@@ -14,6 +14,7 @@ use super::table::{Landing, Threat};
 use super::{Bring, within};
 use crate::cache::{Cache, PutOptions};
 use crate::counters::Rejection;
+use crate::deps;
 use crate::document::Document;
 use crate::error::{Error, ErrorKind, Result};
 use crate::flight::{Lead, Overtaken};
@@ -49,7 +50,7 @@ impl<M: CacheModel> Cache<M> {
         bring: Bring<M>,
     ) {
         let (cache, sleeper) = (self.clone(), Arc::clone(&runtime));
-        runtime.spawn(Box::pin(async move {
+        runtime.spawn(deps::carried(async move {
             cache.fly(leads, &policy, bring, &*sleeper).await;
         }));
     }
@@ -315,9 +316,13 @@ impl<M: CacheModel> Cache<M> {
                 }
             }
         }
+        let told = self.before_put(&mut puts);
         let outcomes = self.store_each(puts).await;
         // Who waits to write need not wait for what follows.
         drop(leaves);
+        if told.loaded(&outcomes).await.is_err() {
+            self.counters().store_failures.add(1);
+        }
         for ((led, object), outcome) in storing.into_iter().zip(outcomes) {
             let key = led.lead.key();
             let object = match outcome {
@@ -421,6 +426,13 @@ impl<M: CacheModel> Cache<M> {
                     put.lifetime = Lifetime::For(policy.idle.map_or(ttl, |idle| idle.min(ttl)));
                 } else if let Some(idle) = policy.idle {
                     put.lifetime = Lifetime::For(idle);
+                }
+                if let Some(until) = said.until {
+                    let left = until.saturating_since(self.store().now());
+                    put.lifetime = Lifetime::For(match put.lifetime {
+                        Lifetime::For(time) => time.min(left),
+                        _ => left,
+                    });
                 }
                 put.stale_for = Some(said.stale_for.unwrap_or_else(|| policy.stale_for()));
                 put

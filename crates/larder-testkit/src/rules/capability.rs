@@ -57,7 +57,7 @@ pub async fn a_probe_tells_what_it_may_tell(harness: Harness) {
     let cache = harness.cache::<Card>().await;
     let authoritative = harness.expected().authoritative_probe;
     let probe = |id: u64, want| harness.store().probe(cache.model(), &id.to_key(), want);
-    for want in [Want::Object, Want::Fresh, Want::Kept] {
+    for want in [Want::Object, Want::Times, Want::Fresh, Want::Kept] {
         match probe(1, want) {
             Probe::Miss => assert!(authoritative, "this store may not know that"),
             Probe::Unknown => assert!(!authoritative, "this store has to know"),
@@ -65,12 +65,17 @@ pub async fn a_probe_tells_what_it_may_tell(harness: Harness) {
         }
     }
     cache.put(card(1)).await.unwrap();
-    for want in [Want::Object, Want::Fresh, Want::Kept] {
+    for want in [Want::Object, Want::Times, Want::Fresh, Want::Kept] {
         match probe(1, want) {
             Probe::Hit(found) => assert!(found.version > 0),
             Probe::Live(object) => {
                 assert_eq!(want, Want::Object);
                 assert_eq!(object.id_key(), 1_u64.to_key());
+            }
+            Probe::Timed(object, times) => {
+                assert_eq!(want, Want::Times);
+                assert_eq!(object.id_key(), 1_u64.to_key());
+                assert_eq!(times.expires_at, None);
             }
             Probe::Unknown => assert!(!authoritative, "this store has to know"),
             Probe::Miss => panic!("a miss of what was put"),
@@ -81,7 +86,7 @@ pub async fn a_probe_tells_what_it_may_tell(harness: Harness) {
     cache.remove(&1).await.unwrap();
     let gone = probe(1, Want::Object);
     assert!(
-        !matches!(gone, Probe::Hit(_) | Probe::Live(_)),
+        !matches!(gone, Probe::Hit(_) | Probe::Live(_) | Probe::Timed(..)),
         "it was removed"
     );
     assert_eq!(cache.peek(&1), None);

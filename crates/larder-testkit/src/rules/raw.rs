@@ -152,9 +152,16 @@ impl Raw {
                 let there = found.as_ref().map(|found| found.version);
                 assert_eq!(Some(probed.version), there, "a probe of {id}, {want:?}");
             }
-            Probe::Live(_) => panic!("more than the object was wanted"),
+            Probe::Live(_) | Probe::Timed(..) => panic!("more than the object was wanted"),
             Probe::Miss => assert!(found.is_none(), "a probe misses {id}, {want:?}"),
             Probe::Unknown => assert!(!self.authoritative, "this store has to know"),
+        }
+        if let Probe::Timed(_, times) = self.store.probe(&self.model, &keys[0], Want::Times)
+            && let Some(found) = &found
+        {
+            let (mut expected, mut times) = (found.times(), times);
+            (expected.seen_at, times.seen_at) = (None, None);
+            assert_eq!(times, expected, "the times of {id}");
         }
         found
     }
