@@ -20,6 +20,16 @@ use tower::ServiceExt as _;
 pub(crate) struct Setup {
     pub(crate) store: Store,
     pub(crate) clock: ManualClock,
+    namespace: String,
+}
+
+async fn on_redis(namespace: &str, clock: &ManualClock) -> Store {
+    let builder = larder::redis::RedisBuilder::from_url(&shared(Kind::RedisSearch).url());
+    let builder = builder.unwrap().namespace(namespace);
+    let builder = builder
+        .timeout(Duration::from_secs(20))
+        .clock(clock.clone());
+    Arc::new(builder.connect().await.unwrap())
 }
 
 impl Setup {
@@ -27,29 +37,41 @@ impl Setup {
         let clock = ManualClock::default();
         let store = EmbeddedStore::builder().clock(clock.clone());
         let store = Arc::new(store.build().unwrap());
-        Some(Self { store, clock })
+        Some(Self {
+            store,
+            clock,
+            namespace: String::new(),
+        })
     }
 
     pub(crate) async fn encoded(_: &str) -> Option<Self> {
         let clock = ManualClock::default();
         let store = Arc::new(EncodedStore::new(clock.clone(), codec::Bincode));
-        Some(Self { store, clock })
+        Some(Self {
+            store,
+            clock,
+            namespace: String::new(),
+        })
     }
 
     pub(crate) async fn redis(name: &str) -> Option<Self> {
         if offline(name) {
             return None;
         }
-        let clock = ManualClock::default();
         let since = std::time::UNIX_EPOCH.elapsed().unwrap();
         let namespace = format!("{name}-{}-{}", std::process::id(), since.as_nanos());
-        let builder = larder::redis::RedisBuilder::from_url(&shared(Kind::RedisSearch).url());
-        let builder = builder.unwrap().namespace(namespace);
-        let builder = builder
-            .timeout(Duration::from_secs(20))
-            .clock(clock.clone());
-        let store = Arc::new(builder.connect().await.unwrap());
-        Some(Self { store, clock })
+        let clock = ManualClock::default();
+        let store = on_redis(&namespace, &clock).await;
+        Some(Self {
+            store,
+            clock,
+            namespace,
+        })
+    }
+
+    /// What another program sees of the same Redis.
+    pub(crate) async fn another(&self) -> Store {
+        on_redis(&self.namespace, &self.clock).await
     }
 
     /// Begins a cache without jitter, so that times are exact.
@@ -199,6 +221,12 @@ impl Answer {
         );
         self
     }
+}
+
+/// A handler that answers with the number of its call.
+pub(crate) fn numbered() -> impl Fn(Request) -> Response + Clone + Send + Sync + 'static {
+    let calls = Arc::new(AtomicU64::new(0));
+    move |_| page((calls.fetch_add(1, Ordering::SeqCst) + 1).to_string(), &[])
 }
 
 pub(crate) fn get(uri: &str) -> Request {
