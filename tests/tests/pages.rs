@@ -18,15 +18,15 @@ mod stale;
 #[path = "pages/vary.rs"]
 mod vary;
 
-/// Runs each rule on a store that keeps live objects, on one that keeps bytes, and on Redis.
-macro_rules! on_every_store {
-    ($($group:ident { $($rule:ident,)+ })+) => {
-        on_every_store!(@ embedded { $($group { $($rule,)+ })+ });
-        on_every_store!(@ encoded { $($group { $($rule,)+ })+ });
-        on_every_store!(@ redis { $($group { $($rule,)+ })+ });
+/// Runs rules on each of these kinds of stores, in a module of its name.
+macro_rules! on_stores {
+    ([] $groups:tt) => {};
+    ([$store:ident as $module:ident $(, $stores:ident as $modules:ident)*] $groups:tt) => {
+        on_stores!(@ $store $module $groups);
+        on_stores!([$($stores as $modules),*] $groups);
     };
-    (@ $store:ident { $($group:ident { $($rule:ident,)+ })+ }) => {
-        mod $store {
+    (@ $store:ident $module:ident { $($group:ident { $($rule:ident,)+ })+ }) => {
+        mod $module {
             $($(
                 #[tokio::test]
                 async fn $rule() {
@@ -39,7 +39,8 @@ macro_rules! on_every_store {
     };
 }
 
-on_every_store! {
+// One that keeps live objects, one that keeps bytes, and a real server.
+on_stores!([embedded as embedded, encoded as encoded, redis as redis] {
     answers {
         a_page_is_made_once_and_served_from_the_cache,
         head_is_answered_from_get,
@@ -105,15 +106,28 @@ on_every_store! {
         requests_that_are_not_for_a_page_pass_the_cache_by,
     }
     changes {
+        a_page_ends_by_its_tags,
+        a_path_is_removed_with_all_its_queries_and_variants,
+        a_request_that_changes_something_ends_the_page,
+    }
+});
+
+// Writes that end pages: on Redis once its store keeps them too (`Leases::depend`).
+on_stores!([embedded as written_embedded, encoded as written_encoded] {
+    changes {
         a_page_ends_when_a_row_of_it_is_written,
         a_list_ends_when_a_row_comes_or_goes,
         a_page_with_a_lifetime_ends_when_it_is_written_too,
         a_page_of_which_not_all_is_known_lives_by_time_alone,
         a_page_that_was_overtaken_is_served_and_not_stored,
-        a_page_ends_by_its_tags,
-        a_path_is_removed_with_all_its_queries_and_variants,
-        a_request_that_changes_something_ends_the_page,
         a_view_is_made_once_and_ends_with_what_it_read,
         a_page_ends_with_the_view_in_it,
     }
-}
+});
+
+// The same in another program.
+on_stores!([encoded as elsewhere_encoded] {
+    changes {
+        a_write_in_another_program_ends_the_page,
+    }
+});

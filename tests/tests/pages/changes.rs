@@ -64,14 +64,15 @@ pub(crate) async fn a_page_ends_when_a_row_of_it_is_written(setup: Setup) {
     let (site, people) = people(&setup, Rule::new()).await;
     let first = site.get("/1").await;
     assert_eq!(first.is(Outcome::Miss).text(), "Ann");
-    assert_eq!(first.cache_status(), "fwd=uri-miss; fwd-status=200; stored");
+    let said = "fwd=uri-miss; fwd-status=200; stored";
+    assert!(first.cache_status().starts_with(said));
     let hit = site.get("/1").await;
     assert_eq!(hit.is(Outcome::Hit).text(), "Ann");
     let report = hit.report.unwrap();
-    assert_eq!(
-        (&*report.dependencies, report.ttl),
-        (&["person 1".to_owned()][..], None)
-    );
+    assert_eq!(*report.dependencies, ["person 1"]);
+    // On a store that programs share it is told anew who reads what, once a day.
+    let day = Duration::from_secs(86_400);
+    assert!(report.ttl.is_none_or(|ttl| ttl <= day));
     people.put(person(2, "Rob", 7)).await.unwrap();
     site.get("/1").await.is(Outcome::Hit);
     people.put(person(1, "Eve", 7)).await.unwrap();
@@ -275,12 +276,8 @@ pub(crate) async fn a_page_ends_with_the_view_in_it(setup: Setup) {
     assert_eq!(site.get("/").await.is(Outcome::Miss).text(), "Eve");
 }
 
-/// Two programs on one Redis, each with its own page cache.
-#[tokio::test]
-async fn a_write_in_another_program_ends_the_page() {
-    let Some(setup) = Setup::redis("another_program").await else {
-        return;
-    };
+/// Two programs on one store, each with its own caches.
+pub(crate) async fn a_write_in_another_program_ends_the_page(setup: Setup) {
     let other = setup.another().await;
     let (site, _) = people(&setup, Rule::new()).await;
     let theirs = Cache::<Person>::builder(other).build().await.unwrap();

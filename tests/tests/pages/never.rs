@@ -56,7 +56,7 @@ pub(crate) async fn responses_that_forbid_it_are_not_stored(setup: Setup) {
         ("cache-control:no-store", Why::NoStore),
         ("cache-control:No-Store,_max-age=60", Why::NoStore),
         ("cache-control:private", Why::Private),
-        ("cache-control:max-age=60,_PRIVATE=\"x\"", Why::Private),
+        ("cache-control:max-age=60,_PRIVATE=x", Why::Private),
         ("cache-control:no-cache", Why::NoCache),
         ("pragma:no-cache", Why::NoCache),
         ("cache-control:max-age=0", Why::NotFresh),
@@ -119,7 +119,7 @@ pub(crate) async fn a_body_that_is_too_large_is_passed_on_as_it_comes(setup: Set
             "/exact" => vec!["12345", "67890"],
             _ => return page("as long as it says", &[]),
         };
-        let frames = parts.into_iter().map(|part| Ok::<_, std::io::Error>(part));
+        let frames = parts.into_iter().map(Ok::<_, std::io::Error>);
         page(Body::from_stream(Frames(frames.collect())), &[])
     });
     let site = site.await;

@@ -20,7 +20,14 @@ use tower::ServiceExt as _;
 pub(crate) struct Setup {
     pub(crate) store: Store,
     pub(crate) clock: ManualClock,
-    namespace: String,
+    kind: Of,
+}
+
+/// What it takes to open the store once more.
+enum Of {
+    Embedded,
+    Encoded(Arc<EncodedStore>),
+    Redis(String),
 }
 
 async fn on_redis(namespace: &str, clock: &ManualClock) -> Store {
@@ -36,11 +43,10 @@ impl Setup {
     pub(crate) async fn embedded(_: &str) -> Option<Self> {
         let clock = ManualClock::default();
         let store = EmbeddedStore::builder().clock(clock.clone());
-        let store = Arc::new(store.build().unwrap());
         Some(Self {
-            store,
+            store: Arc::new(store.build().unwrap()),
             clock,
-            namespace: String::new(),
+            kind: Of::Embedded,
         })
     }
 
@@ -48,9 +54,9 @@ impl Setup {
         let clock = ManualClock::default();
         let store = Arc::new(EncodedStore::new(clock.clone(), codec::Bincode));
         Some(Self {
-            store,
+            store: Arc::clone(&store) as Store,
             clock,
-            namespace: String::new(),
+            kind: Of::Encoded(store),
         })
     }
 
@@ -61,17 +67,20 @@ impl Setup {
         let since = std::time::UNIX_EPOCH.elapsed().unwrap();
         let namespace = format!("{name}-{}-{}", std::process::id(), since.as_nanos());
         let clock = ManualClock::default();
-        let store = on_redis(&namespace, &clock).await;
         Some(Self {
-            store,
+            store: on_redis(&namespace, &clock).await,
             clock,
-            namespace,
+            kind: Of::Redis(namespace),
         })
     }
 
-    /// What another program sees of the same Redis.
+    /// What another program sees of the same store.
     pub(crate) async fn another(&self) -> Store {
-        on_redis(&self.namespace, &self.clock).await
+        match &self.kind {
+            Of::Embedded => panic!("no other program sees an embedded store"),
+            Of::Encoded(store) => Arc::new(store.another()),
+            Of::Redis(namespace) => on_redis(namespace, &self.clock).await,
+        }
     }
 
     /// Begins a cache without jitter, so that times are exact.

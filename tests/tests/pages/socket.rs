@@ -88,7 +88,7 @@ async fn a_stream_of_events_is_passed_on_as_it_comes() {
         // Sent only after what came before it has arrived.
         sender.send(event).unwrap();
         let chunk = body(&mut connection, event.len() + 5).await;
-        assert_eq!(chunk, format!("b\r\n{event}\r\n"));
+        assert_eq!(chunk, format!("B\r\n{event}\r\n"));
     }
 }
 
