@@ -305,8 +305,10 @@ impl CachedTransaction {
     ) -> Result<DeleteResult, DbErr> {
         let key = key.into_value_tuple();
         let unsure = self.unsure::<E>();
-        let delete = E::delete_many()
-            .filter_by_value_tuples(&[key.clone()], self.transaction.get_database_backend());
+        let delete = E::delete_many().filter_by_value_tuples(
+            std::slice::from_ref(&key),
+            self.transaction.get_database_backend(),
+        );
         if self.transaction.support_returning() {
             let deleted = delete.exec_with_returning(&self.transaction).await;
             unsure
