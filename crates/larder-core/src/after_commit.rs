@@ -174,11 +174,26 @@ impl AfterCommit {
     /// # Errors
     /// As [`Cache::fence`]; nothing is to be committed then.
     pub async fn fence(self, lifetime: Duration) -> Result<Fenced> {
-        let mut fences = Vec::new();
+        let mut fences: Vec<Box<dyn Raised>> = Vec::new();
+        let mut failed = None;
         for queue in &self.queues {
-            if let Some(raised) = queue.fence(lifetime) {
-                fences.push(raised.await?);
+            match queue.fence(lifetime) {
+                None => {}
+                Some(raised) => match raised.await {
+                    Ok(raised) => fences.push(raised),
+                    Err(error) => {
+                        failed = Some(error);
+                        break;
+                    }
+                },
             }
+        }
+        if let Some(error) = failed {
+            // Nothing relies on the others.
+            for fence in fences {
+                let _ = fence.lift().await;
+            }
+            return Err(error);
         }
         Ok(Fenced {
             after: self,

@@ -27,7 +27,8 @@ impl Written {
         let mut words = text
             .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
             .filter(|word| !word.is_empty());
-        if !several && words.clone().next() == Some("select") {
+        let begin = text.trim_start_matches(['(', ' ', '\n', '\t']);
+        if !several && begin.starts_with("select") {
             return Self::Nothing;
         }
         if !words.any(|word| WRITES.contains(&word)) {
@@ -116,6 +117,8 @@ mod tests {
             "INSERT INTO \"a\"\"b\" VALUES (1)",
             "SELECT 1; DELETE FROM user",
             "CALL tidy()",
+            "-- select\nUPDATE user SET name = ''",
+            "/* select */ DELETE FROM user",
         ] {
             assert_eq!(Written::by(sql), Written::Anything, "{sql}");
         }
