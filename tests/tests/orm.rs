@@ -8,6 +8,9 @@ mod crash;
 mod entities;
 #[path = "orm/many.rs"]
 mod many;
+#[expect(dead_code, reason = "other tests need more of it")]
+#[path = "faults/proxy.rs"]
+mod proxy;
 #[path = "orm/queue.rs"]
 mod queue;
 #[path = "orm/reads.rs"]
