@@ -45,6 +45,7 @@ async fn obey(order: &str) {
 }
 
 /// Reads, and goes on reading until it is killed.
+#[expect(clippy::print_stdout, reason = "it is how a program tells another")]
 async fn read(sqlite: &str) {
     let reader = connect(sqlite.to_owned()).await.begin().await.unwrap();
     person::Entity::find().all(&reader).await.unwrap();
