@@ -15,6 +15,8 @@ mod site;
 mod socket;
 #[path = "pages/stale.rs"]
 mod stale;
+#[path = "pages/storm.rs"]
+mod storm;
 #[path = "pages/vary.rs"]
 mod vary;
 

@@ -341,8 +341,8 @@ impl Storm {
             (2, None) => drop(cards.changed([RowChange::deleted(&id)]).await.unwrap()),
             (2, _) => drop(cards.expire(&id).await.unwrap()),
             _ => {
-                let gone = cards.invalidate_where(|card| card.version.le(version)).await;
-                drop(gone.unwrap());
+                let gone = cards.invalidate_where(|card| card.version.le(version));
+                gone.await.unwrap();
             }
         }
         self.source.told(id, version);
