@@ -252,7 +252,10 @@ pub(crate) fn request(method: &str, uri: &str, headers: &[(&str, &str)]) -> Requ
 
 /// A response with these header fields.
 pub(crate) fn page(body: impl Into<Body>, headers: &[(&str, &str)]) -> Response {
-    let mut response = Response::builder().header("content-type", "text/plain");
+    let mut response = Response::builder();
+    if !headers.iter().any(|(name, _)| *name == "content-type") {
+        response = response.header("content-type", "text/plain");
+    }
     for (name, value) in headers {
         response = response.header(*name, *value);
     }
