@@ -15,6 +15,7 @@ mod gets;
 mod growth;
 #[cfg(feature = "hitbox")]
 mod hitbox_gets;
+mod pages;
 mod pending;
 mod puts;
 mod redis;
@@ -40,7 +41,7 @@ type Rows = Result<Vec<Row>, Failure>;
 type Figure = (&'static str, fn(&Scale) -> Rows);
 
 /// G16 comes first: it counts what the process grows by, which memory freed before would hide.
-const FIGURES: [Figure; 11] = [
+const FIGURES: [Figure; 12] = [
     ("G16", growth::measure),
     ("G1", gets::measure),
     ("G2", against_hitbox),
@@ -52,6 +53,7 @@ const FIGURES: [Figure; 11] = [
     ("G11", redis_om::measure),
     ("G13", redis_memory::measure),
     ("G14", redis_puts::measure),
+    ("G17", pages::measure),
 ];
 
 #[cfg(feature = "hitbox")]
