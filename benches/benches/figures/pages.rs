@@ -79,14 +79,14 @@ pub(crate) fn measure(scale: &Scale) -> Rows {
         |_| run(&theirs, asked),
     );
     let few = (asked / 10).max(100);
-    let made = in_turns(
-        scale.rounds,
-        few,
-        |_| run(&ours, few),
-        |_| run(&plain, few),
-    );
+    let made = in_turns(scale.rounds, few, |_| run(&ours, few), |_| run(&plain, few));
     let row = |what: &str, ratio: Ratio, goal| {
-        Row::ratio(what.to_owned(), ratio.ratio, goal, (ratio.first, ratio.second))
+        Row::ratio(
+            what.to_owned(),
+            ratio.ratio,
+            goal,
+            (ratio.first, ratio.second),
+        )
     };
     Ok(vec![
         row("page hit / axum-response-cache", hit, Goal::AtMost(1.0)),

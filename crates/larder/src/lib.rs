@@ -30,7 +30,7 @@ pub use larder_core::{
     LoadStats, Loaded, No, Number, Page, Patch, Policy, PolicyBuilder, PutOptions, PutOutcome,
     Refresher, Rejected, Result, RowChange, Runtime, Scalar, Schema, Sort, Source, SourcedCache,
     StaleServed, Stats, Store, StoreStats, SystemClock, Tags, Timestamp, TokioRuntime, Total,
-    Truncation, Value, ValueRef, Yes, codec, keep,
+    Truncation, Value, ValueRef, Yes, codec, deps, keep,
 };
 #[cfg(feature = "derive")]
 pub use larder_derive::{CacheFields, CacheModel, CacheValue};
