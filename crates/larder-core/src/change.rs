@@ -27,6 +27,26 @@ pub(crate) enum Row<M> {
     Is(Arc<M>),
 }
 
+impl<M> Clone for RowChange<M> {
+    fn clone(&self) -> Self {
+        Self {
+            key: self.key.clone(),
+            before: self.before.clone(),
+            after: self.after.clone(),
+        }
+    }
+}
+
+impl<M> Clone for Row<M> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Unknown => Self::Unknown,
+            Self::Absent => Self::Absent,
+            Self::Is(row) => Self::Is(Arc::clone(row)),
+        }
+    }
+}
+
 impl<M> fmt::Debug for RowChange<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RowChange")

@@ -17,6 +17,7 @@ pub mod schema;
 pub mod store;
 pub mod text;
 
+mod after_commit;
 mod cache;
 mod cached_fn;
 mod change;
@@ -37,10 +38,12 @@ mod list;
 mod load;
 mod policy;
 mod runtime;
+mod source;
 mod sync;
 mod value;
 mod weigh;
 
+pub use after_commit::{AfterCommit, Aftermath, Committed, Fenced};
 pub use aggregate::{Aggregate, Aggregated, Facets, Group};
 pub use cache::{Cache, CacheBuilder, PutOptions, Stats};
 pub use cached_fn::{CachedFn, CachedFnBuilder};
@@ -65,6 +68,7 @@ pub use policy::{Policy, PolicyBuilder};
 pub use query::{Cursor, Extent, Page, Sort, Total, Truncation};
 pub use runtime::{Runtime, TokioRuntime};
 pub use schema::{FieldSpec, Kind, Schema};
+pub use source::{Source, SourcedCache};
 pub use store::{
     CacheStore, Capability, Condition, Fate, Lifetime, PutOutcome, Store, StoreStats, Tags,
 };

@@ -27,6 +27,8 @@
 mod group;
 mod guarded;
 mod place;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod program;
 mod python;
 mod resp;
@@ -44,6 +46,8 @@ use parking_lot::Mutex;
 
 pub use group::Cluster;
 pub use place::free_port;
+#[cfg(feature = "postgres")]
+pub use postgres::Postgres;
 pub use python::python_venv;
 pub use resp::{Connection, Reply};
 pub use tls::Tls;

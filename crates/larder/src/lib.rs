@@ -6,6 +6,7 @@
 //! # Features
 //! - `derive`, `embedded`: the macros, and the store on moka and tantivy; both are on by default.
 //! - `redis`: the store on a Redis or Valkey server, that programs share. It turns on `bincode`.
+//! - `sea-orm`: what is cached of a row is removed once its change is committed.
 //! - `chrono`, `time`, `uuid`, `decimal`: fields of these crates' types; the last is `rust_decimal`.
 //!   With its plain feature `serde`, decimals are written by `bincode` and `postcard` and not read
 //!   back, so that every `get` from a store that keeps bytes is a miss
@@ -20,14 +21,15 @@ pub use connect::connect;
 #[doc(hidden)]
 pub use larder_core::__private;
 pub use larder_core::{
-    Aggregate, Aggregated, Analyzer, Cache, CacheBuilder, CacheFields, CacheModel, CacheStore,
-    CachedFn, CachedFnBuilder, Capability, Caps, Change, Class, Clock, Condition, Cursor, Document,
-    Error, ErrorKind, Exact, Extent, Facets, Fence, Field, FieldSpec, FieldValue, FillContext,
-    Filter, Find, FindStream, Geo, GeoPoint, Group, Id, IdKey, IdLike, Invalid, Key, KeyCache,
-    Keyed, Keyword, Kind, Lifetime, List, LoadError, LoadStats, Loaded, No, Number, Page, Patch,
-    Policy, PolicyBuilder, PutOptions, PutOutcome, Refresher, Rejected, Result, RowChange, Runtime,
-    Scalar, Schema, Sort, StaleServed, Stats, Store, StoreStats, SystemClock, Tags, Timestamp,
-    TokioRuntime, Total, Truncation, Value, ValueRef, Yes, codec, keep,
+    AfterCommit, Aftermath, Aggregate, Aggregated, Analyzer, Cache, CacheBuilder, CacheFields,
+    CacheModel, CacheStore, CachedFn, CachedFnBuilder, Capability, Caps, Change, Class, Clock,
+    Committed, Condition, Cursor, Document, Error, ErrorKind, Exact, Extent, Facets, Fence, Fenced,
+    Field, FieldSpec, FieldValue, FillContext, Filter, Find, FindStream, Geo, GeoPoint, Group, Id,
+    IdKey, IdLike, Invalid, Key, KeyCache, Keyed, Keyword, Kind, Lifetime, List, LoadError,
+    LoadStats, Loaded, No, Number, Page, Patch, Policy, PolicyBuilder, PutOptions, PutOutcome,
+    Refresher, Rejected, Result, RowChange, Runtime, Scalar, Schema, Sort, Source, SourcedCache,
+    StaleServed, Stats, Store, StoreStats, SystemClock, Tags, Timestamp, TokioRuntime, Total,
+    Truncation, Value, ValueRef, Yes, codec, keep,
 };
 #[cfg(feature = "derive")]
 pub use larder_derive::{CacheFields, CacheModel, CacheValue};
@@ -39,6 +41,8 @@ pub use larder_embedded::EmbeddedStore;
 pub use larder_redis as redis;
 #[cfg(feature = "redis")]
 pub use larder_redis::RedisStore;
+#[cfg(feature = "sea-orm")]
+pub use larder_sea_orm as sea_orm;
 
 /// The README's program has to compile.
 #[cfg(all(doctest, feature = "derive", feature = "embedded"))]

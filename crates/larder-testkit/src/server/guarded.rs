@@ -16,11 +16,11 @@ use std::time::Duration;
 /// Ctrl-C reaches it as well as us; it must live on to do its work.
 const WATCHER: &str = r#"
 trap '' INT TERM HUP
-log=$1; shift
+signal=$1; log=$2; shift 2
 exec 3<&0 </dev/null
 "$@" >>"$log" 2>&1 3<&- &
 program=$!
-{ read -r _ <&3; kill -9 "$program"; } >/dev/null 2>&1 &
+{ read -r _ <&3; kill -"$signal" "$program"; } >/dev/null 2>&1 &
 leash=$!
 exec 3<&-
 echo "$program"
@@ -46,12 +46,33 @@ impl Guarded {
         dir: &Path,
         log: &Path,
     ) -> Result<Self, String> {
-        let mut watcher = Command::new("sh")
-            .args(["-c", WATCHER, "watcher"])
-            .arg(log)
-            .arg(program)
-            .args(arguments)
-            .current_dir(dir)
+        let mut sh = Command::new("sh");
+        sh.args(["-c", WATCHER, "watcher", "KILL"]);
+        sh.arg(log).arg(program).args(arguments).current_dir(dir);
+        Self::watched(sh)
+    }
+
+    /// Starts `program` as another user, if one is named. It is ended by SIGQUIT, and has to end
+    /// of that: to a program that leaves things behind when it is killed.
+    #[cfg(feature = "postgres")]
+    pub(super) fn start_as(
+        user: Option<super::place::User>,
+        program: &Path,
+        arguments: &[&OsStr],
+        dir: &Path,
+        log: &Path,
+    ) -> Result<Self, String> {
+        let mut sh = Command::new("sh");
+        sh.args(["-c", WATCHER, "watcher", "QUIT"]);
+        sh.arg(log).arg(program).args(arguments).current_dir(dir);
+        if let Some(user) = user {
+            user.runs(&mut sh);
+        }
+        Self::watched(sh)
+    }
+
+    fn watched(mut sh: Command) -> Result<Self, String> {
+        let mut watcher = sh
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

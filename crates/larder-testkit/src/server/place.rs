@@ -77,10 +77,8 @@ fn target() -> Result<PathBuf, String> {
 pub(super) fn run_dir() -> Result<PathBuf, String> {
     static OURS: OnceLock<Result<(PathBuf, File), String>> = OnceLock::new();
     static NUMBER: AtomicU32 = AtomicU32::new(0);
-    let (ours, _) = OURS
-        .get_or_init(claim_run_dir)
-        .as_ref()
-        .map_err(Clone::clone)?;
+    let claim = || claim_run_dir(&home()?);
+    let (ours, _) = OURS.get_or_init(claim).as_ref().map_err(Clone::clone)?;
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let dir = ours.join(number.to_string());
     create(&dir)?;
@@ -89,8 +87,8 @@ pub(super) fn run_dir() -> Result<PathBuf, String> {
 
 /// Makes this process's directory, locked for as long as it lives, and clears away those of
 /// processes that have ended: nobody holds their locks.
-fn claim_run_dir() -> Result<(PathBuf, File), String> {
-    let runs = home()?.join("run");
+fn claim_run_dir(home: &Path) -> Result<(PathBuf, File), String> {
+    let runs = home.join("run");
     create(&runs)?;
     exclusively(&runs.join("lock"), || {
         for run in listed(&runs)? {
@@ -106,6 +104,84 @@ fn claim_run_dir() -> Result<(PathBuf, File), String> {
         let lock = lock(&ours.join("lock"))?;
         Ok((ours, lock))
     })
+}
+
+/// Somebody else on this machine, whom a program that refuses to run as root can run as.
+#[cfg(feature = "postgres")]
+#[derive(Debug, Clone, Copy)]
+pub(super) struct User {
+    id: u32,
+    group: u32,
+}
+
+#[cfg(feature = "postgres")]
+impl User {
+    /// `nobody`, if we are root; else nobody else is needed.
+    pub(super) fn instead_of_root() -> Result<Option<Self>, String> {
+        use std::os::unix::fs::MetadataExt;
+
+        // A file that we just made is ours.
+        let ours = home()?.join("whose");
+        write(&ours, "")?;
+        let owner = fs::metadata(&ours).map_err(|error| format!("whose is a file? {error}"))?;
+        if owner.uid() != 0 {
+            return Ok(None);
+        }
+        let users = fs::read_to_string("/etc/passwd")
+            .map_err(|error| format!("/etc/passwd cannot be read: {error}"))?;
+        let nobody = users.lines().find_map(|line| {
+            let mut parts = line.strip_prefix("nobody:")?.split(':').skip(1);
+            let id = parts.next()?.parse().ok()?;
+            let group = parts.next()?.parse().ok()?;
+            Some(Self { id, group })
+        });
+        let nobody = nobody.ok_or("there is no user `nobody` in /etc/passwd")?;
+        Ok(Some(nobody))
+    }
+
+    /// Has a command run as this user.
+    pub(super) fn runs(self, command: &mut std::process::Command) {
+        use std::os::unix::process::CommandExt;
+
+        command.uid(self.id).gid(self.group);
+    }
+
+    /// Gives a directory or file away.
+    pub(super) fn owns(self, path: &Path) -> Result<(), String> {
+        std::os::unix::fs::chown(path, Some(self.id), Some(self.group))
+            .map_err(|error| format!("{} cannot be given away: {error}", path.display()))
+    }
+}
+
+/// [`home`], or where others may not go there, a place that everybody reaches.
+#[cfg(feature = "postgres")]
+pub(super) fn public_home() -> Result<PathBuf, String> {
+    use std::os::unix::fs::MetadataExt;
+
+    let home = home()?;
+    let open = |dir: &Path| fs::metadata(dir).is_ok_and(|dir| dir.mode() & 0o001 != 0);
+    if home.ancestors().all(open) {
+        return Ok(home);
+    }
+    let public = std::env::temp_dir().join("larder-redis");
+    create(&public)?;
+    Ok(public)
+}
+
+/// As [`run_dir`], in [`public_home`].
+#[cfg(feature = "postgres")]
+pub(super) fn public_run_dir() -> Result<PathBuf, String> {
+    static OURS: OnceLock<Result<(PathBuf, File), String>> = OnceLock::new();
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let public = public_home()?;
+    if public == home()? {
+        return run_dir();
+    }
+    let claim = || claim_run_dir(&public);
+    let (ours, _) = OURS.get_or_init(claim).as_ref().map_err(Clone::clone)?;
+    let dir = ours.join(NUMBER.fetch_add(1, Ordering::Relaxed).to_string());
+    create(&dir)?;
+    Ok(dir)
 }
 
 /// Does `work` while no other process, and no other thread, does any under the same lock.
