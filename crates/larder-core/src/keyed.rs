@@ -26,7 +26,8 @@ pub struct Keyed<K, T> {
 }
 
 impl<K, T> Keyed<K, T> {
-    pub(crate) fn new(key: K, value: Arc<T>) -> Self {
+    /// A value under a key.
+    pub fn new(key: K, value: Arc<T>) -> Self {
         Self {
             key,
             value: Shared(value),

@@ -7,6 +7,7 @@
 //! - `derive`, `embedded`: the macros, and the store on moka and tantivy; both are on by default.
 //! - `redis`: the store on a Redis or Valkey server, that programs share. It turns on `bincode`.
 //! - `sea-orm`: what is cached of a row is removed once its change is committed.
+//! - `http`: a tower layer that caches whole responses; see [`http`].
 //! - `chrono`, `time`, `uuid`, `decimal`: fields of these crates' types; the last is `rust_decimal`.
 //!   With its plain feature `serde`, decimals are written by `bincode` and `postcard` and not read
 //!   back, so that every `get` from a store that keeps bytes is a miss
@@ -37,6 +38,8 @@ pub use larder_derive::{CacheFields, CacheModel, CacheValue};
 pub use larder_embedded as embedded;
 #[cfg(feature = "embedded")]
 pub use larder_embedded::EmbeddedStore;
+#[cfg(feature = "http")]
+pub use larder_http as http;
 #[cfg(feature = "redis")]
 pub use larder_redis as redis;
 #[cfg(feature = "redis")]

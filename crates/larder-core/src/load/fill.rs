@@ -65,6 +65,7 @@ type Of<M, T> = Arc<dyn Fn(&M) -> T + Send + Sync>;
 
 pub(crate) struct Said<M> {
     pub(crate) ttl: Option<Duration>,
+    pub(crate) stale_for: Option<Duration>,
     pub(crate) tags: Vec<String>,
     pub(crate) tags_of: Option<Of<M, Vec<String>>>,
     pub(crate) revision: Option<u64>,
@@ -79,6 +80,7 @@ impl<M> Clone for Said<M> {
     fn clone(&self) -> Self {
         Self {
             ttl: self.ttl,
+            stale_for: self.stale_for,
             tags: self.tags.clone(),
             tags_of: self.tags_of.clone(),
             revision: self.revision,
@@ -121,6 +123,7 @@ impl<M> FillContext<M> {
     pub(crate) fn new(stale: Option<Arc<M>>) -> Self {
         let said = Said {
             ttl: None,
+            stale_for: None,
             tags: Vec::new(),
             tags_of: None,
             revision: None,
@@ -161,6 +164,12 @@ impl<M> FillContext<M> {
     /// How long what is brought is fresh, in place of what the policy says; cut by its jitter.
     pub fn set_ttl(&self, ttl: Duration) {
         self.say().ttl = Some(ttl);
+    }
+
+    /// How long what is brought is kept behind its expiry, for loads to fall back on, in place of
+    /// what the policy says. Zero: nothing of it is ever served stale.
+    pub fn set_stale_for(&self, window: Duration) {
+        self.say().stale_for = Some(window);
     }
 
     /// Bounds the lifetime of what is brought, whatever else is said of it.

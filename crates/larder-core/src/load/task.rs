@@ -434,7 +434,7 @@ impl<M: CacheModel> Cache<M> {
                         _ => left,
                     });
                 }
-                put.stale_for = Some(policy.stale_for());
+                put.stale_for = Some(said.stale_for.unwrap_or_else(|| policy.stale_for()));
                 put
             }
             None => {

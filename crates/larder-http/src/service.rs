@@ -1,0 +1,560 @@
+//! The service: asks the cache, and the handler where it has to.
+
+use std::fmt;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::header::{CONNECTION, IF_MATCH, IF_UNMODIFIED_SINCE, LOCATION, RANGE, UPGRADE};
+use http::request::Parts;
+use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use http_body::Body;
+use larder_core::{ErrorKind, Keyed};
+use parking_lot::Mutex;
+use tower_service::Service;
+
+use crate::body::PageBody;
+use crate::conditional;
+use crate::control::Control;
+use crate::future::PageFuture;
+use crate::identity::{Identity, credentials};
+use crate::intake::{Intake, Plain};
+use crate::key::{self, digest};
+use crate::load::{Brought, Order, Seat, Work, call};
+use crate::pages::{Compiled, PageCache};
+use crate::report::{CACHE_STATUS, Forward, Outcome, PageReport, Status, Why};
+use crate::response::{CachedResponse, next_number, not_modified};
+use crate::rule::ClientControl;
+use crate::verdict::{self, Verdict};
+
+/// How many pages are looked at for one request: each varies by more than the one before.
+const MAX_STEPS: usize = 5;
+
+/// A service whose responses are cached.
+///
+/// It is ready at any time: a page from the cache needs nothing of the inner service. For any other,
+/// a clone of it is waited for.
+pub struct PageCacheService<S, I = Plain> {
+    inner: Arc<Mutex<S>>,
+    pages: PageCache,
+    rule: Option<Arc<Compiled>>,
+    intake: I,
+}
+
+impl<S, I: Clone> Clone for PageCacheService<S, I> {
+    fn clone(&self) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            pages: self.pages.clone(),
+            rule: self.rule.clone(),
+            intake: self.intake.clone(),
+        }
+    }
+}
+
+impl<S, I> fmt::Debug for PageCacheService<S, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PageCacheService")
+            .field("pages", &self.pages)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S, I> PageCacheService<S, I> {
+    pub(crate) fn new(inner: S, pages: PageCache, rule: Option<Arc<Compiled>>, intake: I) -> Self {
+        Self {
+            inner: Arc::new(Mutex::new(inner)),
+            pages,
+            rule,
+            intake,
+        }
+    }
+}
+
+impl<S, I, B, R> Service<Request<B>> for PageCacheService<S, I>
+where
+    S: Service<Request<I::Body>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Send + 'static,
+    I: Intake<B>,
+    B: Send + 'static,
+    R: Body<Data = Bytes> + Send + 'static,
+    R::Error: Send,
+{
+    type Response = Response<PageBody<R>>;
+    type Error = S::Error;
+    type Future = PageFuture<R, S::Error>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let rule = match &self.rule {
+            Some(rule) => rule,
+            None => self.pages.rule(request.uri().path()),
+        };
+        let visit = Visit {
+            rule: Arc::clone(rule),
+            pages: self.pages.clone(),
+        };
+        PageFuture::new(visit.answer::<S, I, B, R>(Arc::clone(&self.inner), request))
+    }
+}
+
+/// One request at the cache.
+struct Visit {
+    pages: PageCache,
+    rule: Arc<Compiled>,
+}
+
+/// What is to be done for a request, as far as its head tells.
+enum Ask {
+    /// The cache is asked, for the page of this identity.
+    Page(Option<String>),
+    /// It is not.
+    Bypass(Why),
+    /// It is told: what the request changes is to be made anew.
+    Unsafe,
+}
+
+/// A page, and what is to be said of how it was come by.
+struct Found<'p> {
+    page: &'p CachedResponse,
+    outcome: Outcome,
+    why: Option<Why>,
+    forward: Forward,
+}
+
+impl Visit {
+    fn ask(&self, parts: &Parts) -> Ask {
+        let rule = &self.rule.rule;
+        let headers = &parts.headers;
+        let is_page = matches!(parts.method, Method::GET | Method::HEAD)
+            || (parts.method == Method::POST && rule.max_request_body.is_some());
+        let is_safe = matches!(
+            parts.method,
+            Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
+        );
+        if !is_page && !is_safe {
+            return Ask::Unsafe;
+        }
+        let upgrades = headers.contains_key(UPGRADE)
+            || headers.get(CONNECTION).is_some_and(|connection| {
+                let connection = connection.as_bytes().to_ascii_lowercase();
+                connection.windows(7).any(|word| word == b"upgrade")
+            });
+        let no_store = rule.client == ClientControl::Honoured && Control::of(headers).no_store;
+        let conditions = [IF_MATCH, IF_UNMODIFIED_SINCE];
+        let passed = [
+            (rule.is_off, Why::RuleOff),
+            (!is_page, Why::Method),
+            (headers.contains_key(RANGE), Why::Range),
+            (upgrades, Why::Upgrade),
+            (
+                conditions.iter().any(|name| headers.contains_key(name)),
+                Why::Precondition,
+            ),
+            (no_store, Why::RequestNoStore),
+        ];
+        if let Some((_, why)) = passed.into_iter().find(|(is_so, _)| *is_so) {
+            return Ask::Bypass(why);
+        }
+        let identity = rule.identity.as_ref();
+        match identity.map_or(Identity::Unknown, |identity| identity.identify(parts)) {
+            Identity::Anyone => Ask::Page(None),
+            Identity::Of(who) => Ask::Page(Some(who)),
+            Identity::Unknown => match credentials(headers) {
+                Some(why) => Ask::Bypass(why),
+                None => Ask::Page(None),
+            },
+        }
+    }
+
+    async fn answer<S, I, B, R>(
+        self,
+        inner: Arc<Mutex<S>>,
+        request: Request<B>,
+    ) -> Result<Response<PageBody<R>>, S::Error>
+    where
+        S: Service<Request<I::Body>, Response = Response<R>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Send + 'static,
+        I: Intake<B>,
+        B: Send + 'static,
+        R: Body<Data = Bytes> + Send + 'static,
+        R::Error: Send,
+    {
+        let (parts, body) = request.into_parts();
+        let ask = self.ask(&parts);
+        let is_page = matches!(ask, Ask::Page(_));
+        let (body, read) = match is_page {
+            true => match I::read(body, self.rule.rule.max_request_body).await {
+                Ok(read) => (None, read),
+                Err(body) => (Some(body), Bytes::new()),
+            },
+            false => (Some(I::through(body)), Bytes::new()),
+        };
+        if let Some(body) = body {
+            let (uri, is_unsafe) = (parts.uri.clone(), matches!(ask, Ask::Unsafe));
+            let inner = inner.lock().clone();
+            let response = call(inner, Request::from_parts(parts, body)).await?;
+            let mut response = response.map(PageBody::through);
+            let (forward, why) = match ask {
+                Ask::Unsafe => (Forward::Method, Why::Method),
+                Ask::Bypass(why) => (Forward::Bypass, why),
+                Ask::Page(_) => (Forward::Bypass, Why::RequestBody),
+            };
+            if is_unsafe {
+                let tags = changed(&uri, response.status(), response.headers());
+                if !tags.is_empty() {
+                    // A store that cannot be reached serves no page either, until it is back; what
+                    // stands in it then ends with its lifetime.
+                    let _ = self.pages.remove_tagged(tags).await;
+                }
+            }
+            self.mark(&mut response, Outcome::Bypass, Some(why), forward, None);
+            return Ok(response);
+        }
+        let identity = match ask {
+            Ask::Page(identity) => identity,
+            _ => None,
+        };
+        let body_key =
+            (parts.method == Method::POST || !read.is_empty()).then(|| digest([read.as_ref()]));
+        let primary = key::primary(
+            &parts,
+            &self.rule.rule,
+            identity.as_deref(),
+            body_key.as_deref(),
+        );
+        let work = Arc::new(Work::<S, I, B>::new(inner, parts, read));
+        self.find(work, primary).await
+    }
+
+    /// The page that a request means: from the cache, or made.
+    async fn find<S, I, B, R>(
+        &self,
+        work: Arc<Work<S, I, B>>,
+        primary: String,
+    ) -> Result<Response<PageBody<R>>, S::Error>
+    where
+        S: Service<Request<I::Body>, Response = Response<R>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Send + 'static,
+        I: Intake<B>,
+        B: Send + 'static,
+        R: Body<Data = Bytes> + Send + 'static,
+        R::Error: Send,
+    {
+        let request = &work.parts.headers;
+        let control = match self.rule.rule.client {
+            ClientControl::Ignored => Control::default(),
+            ClientControl::Honoured => Control::of(request),
+        };
+        if control.only_if_cached {
+            return Ok(self.kept(&work.parts, primary).await);
+        }
+        let mut anew = control.no_cache;
+        let mut forward = Forward::UriMiss;
+        let mut key = primary.clone();
+        let shared: Arc<str> = primary.into();
+        for _ in 0..MAX_STEPS {
+            let seat = Arc::new(Seat::<R, S::Error>::default());
+            let since = next_number();
+            let order = Order {
+                pages: self.pages.clone(),
+                rule: Arc::clone(&self.rule),
+                primary: Arc::clone(&shared),
+            };
+            let (its_work, its_seat) = (Arc::clone(&work), Arc::clone(&seat));
+            let load = move |key: String, fill| {
+                let making = order.make(its_work, its_seat, key.clone(), fill);
+                async move {
+                    let page = making.await?;
+                    Ok::<_, crate::load::Failed>(page.map(|page| Keyed::new(key, Arc::new(page))))
+                }
+            };
+            let entries = self.pages.entries();
+            let asked = match anew {
+                false => {
+                    entries
+                        .get_or_load_with(&*key, &self.rule.policy, load)
+                        .await
+                }
+                true => entries.reload(&*key, load).await,
+            };
+            let now = self.pages.now();
+            let entry = match asked {
+                Ok(Some(entry)) => entry,
+                Ok(None) => {
+                    let forward = self.forward(&seat, anew, Forward::Miss);
+                    return match seat.take() {
+                        Some(brought) => self.hand_over(brought, &work.parts, forward),
+                        None => self.pass(&work, Why::Remembered).await,
+                    };
+                }
+                Err(error) => {
+                    let forward = self.forward(&seat, anew, Forward::Miss);
+                    return match (seat.take(), error.kind()) {
+                        (Some(brought), _) => self.hand_over(brought, &work.parts, forward),
+                        (None, ErrorKind::Timeout) => Ok(self.refuse(Why::Timeout)),
+                        (None, ErrorKind::Loader) => self.pass(&work, Why::Failed).await,
+                        (None, _) => self.pass(&work, Why::Store).await,
+                    };
+                }
+            };
+            let page = entry.value();
+            if let Some(chosen_by) = page.other_variant(request) {
+                key = key::variant(&key, &chosen_by);
+                forward = Forward::VaryMiss;
+                continue;
+            }
+            let is_new = page.is_since(since);
+            let left = page.left(now);
+            let is_too_old = control.max_age.is_some_and(|most| page.age(now) > most)
+                || control.min_fresh.is_some_and(|least| {
+                    let least = i64::try_from(least.as_millis()).unwrap_or(i64::MAX);
+                    left.is_some_and(|left| left < least)
+                });
+            if !is_new && !anew && is_too_old {
+                anew = true;
+                continue;
+            }
+            let behind = left.map(|left| -left).filter(|behind| *behind >= 0);
+            let (outcome, why) = match (is_new, seat.has_led(), behind) {
+                (true, true, _) => (Outcome::Miss, None),
+                (true, false, _) => (Outcome::Collapsed, None),
+                (false, _, Some(behind)) => {
+                    let is_failed = seat.take().is_some();
+                    let window = self.rule.rule.revalidate.as_millis();
+                    let is_within = u128::try_from(behind).is_ok_and(|behind| behind <= window);
+                    let why = match is_within && !is_failed {
+                        true => Why::StaleWhileRevalidate,
+                        false => Why::StaleIfError,
+                    };
+                    (Outcome::Stale, Some(why))
+                }
+                (false, _, None) => (Outcome::Hit, None),
+            };
+            let found = Found {
+                page,
+                outcome,
+                why,
+                forward: match outcome {
+                    Outcome::Miss => self.forward(&seat, anew, forward),
+                    Outcome::Collapsed => forward,
+                    _ => Forward::No,
+                },
+            };
+            return Ok(self.serve(&found, &work.parts, &key));
+        }
+        self.pass(&work, Why::Variants).await
+    }
+
+    fn forward<R: Body, E>(&self, seat: &Seat<R, E>, anew: bool, else_: Forward) -> Forward {
+        match (seat.was_stale(), anew) {
+            (true, _) => Forward::Stale,
+            (false, true) => Forward::Request,
+            (false, false) => else_,
+        }
+    }
+
+    /// What is there, for a client that wants nothing else.
+    async fn kept<R: Body>(&self, parts: &Parts, mut key: String) -> Response<PageBody<R>> {
+        for _ in 0..MAX_STEPS {
+            let Ok(Some(page)) = self.pages.pages().get(&key).await else {
+                break;
+            };
+            let Some(chosen_by) = page.other_variant(&parts.headers) else {
+                let found = Found {
+                    page: &page,
+                    outcome: Outcome::Hit,
+                    why: None,
+                    forward: Forward::No,
+                };
+                return self.serve(&found, parts, &key);
+            };
+            key = key::variant(&key, &chosen_by);
+        }
+        self.refuse(Why::OnlyIfCached)
+    }
+
+    /// A page as the answer to a request.
+    fn serve<R: Body>(&self, found: &Found<'_>, parts: &Parts, key: &str) -> Response<PageBody<R>> {
+        let Found {
+            page,
+            outcome,
+            why,
+            forward,
+        } = *found;
+        let now = self.pages.now();
+        let name = self.pages.name();
+        let is_plain = outcome == Outcome::Hit && !self.pages.shows_keys();
+        let mut headers = match is_plain {
+            true => page.hit_headers(now, name),
+            false => {
+                let is_new = forward != Forward::No;
+                let status = Status {
+                    forward,
+                    status: is_new.then(|| page.status().as_u16()),
+                    stored: outcome == Outcome::Miss,
+                    collapsed: outcome == Outcome::Collapsed,
+                    ttl: page.left(now).map(|left| left.div_euclid(1_000)),
+                    key: self.pages.shows_keys().then_some(key),
+                    why,
+                };
+                page.aged_headers(now, status.value(name))
+            }
+        };
+        let is_read = matches!(parts.method, Method::GET | Method::HEAD);
+        let is_known = is_read
+            && page.status() == StatusCode::OK
+            && conditional::has(&parts.headers, page.headers());
+        let body = match is_known || parts.method == Method::HEAD {
+            true => Bytes::new(),
+            false => page.body().clone(),
+        };
+        if is_known {
+            not_modified(&mut headers);
+        }
+        let report = page.report(outcome, why, now);
+        self.pages.count(&report);
+        let mut response = Response::new(PageBody::whole(body));
+        *response.status_mut() = match is_known {
+            true => StatusCode::NOT_MODIFIED,
+            false => page.status(),
+        };
+        *response.headers_mut() = headers;
+        response.extensions_mut().insert(report);
+        response
+    }
+
+    /// What a handler answered, to the one whose request it was.
+    fn hand_over<R: Body, E>(
+        &self,
+        brought: Brought<R, E>,
+        parts: &Parts,
+        forward: Forward,
+    ) -> Result<Response<PageBody<R>>, E> {
+        let (mut response, why) = match brought {
+            Brought::Response(response, why) => (response, why),
+            Brought::Error(error) => return Err(error),
+            Brought::Panic(panic) => resume_unwind(panic),
+        };
+        let status = response.status();
+        let is_read = matches!(parts.method, Method::GET | Method::HEAD);
+        // The handler was not asked whether the client has it already.
+        if is_read
+            && status == StatusCode::OK
+            && conditional::has(&parts.headers, response.headers())
+        {
+            not_modified(response.headers_mut());
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            *response.body_mut() = PageBody::default();
+        }
+        if parts.method == Method::HEAD {
+            *response.body_mut() = PageBody::default();
+        }
+        let status = Some(status.as_u16());
+        self.mark(
+            &mut response,
+            Outcome::Uncacheable,
+            Some(why),
+            forward,
+            status,
+        );
+        Ok(response)
+    }
+
+    /// Calls the handler with the request as it came, and stores nothing.
+    async fn pass<S, I, B, R>(
+        &self,
+        work: &Work<S, I, B>,
+        why: Why,
+    ) -> Result<Response<PageBody<R>>, S::Error>
+    where
+        S: Service<Request<I::Body>, Response = Response<R>> + Clone,
+        I: Intake<B>,
+        R: Body<Data = Bytes>,
+    {
+        let response = call(work.inner(), work.request()).await?;
+        let mut response = response.map(PageBody::through);
+        let (status, headers) = (response.status(), response.headers());
+        // What the response itself says is the better reason.
+        let why = match verdict::of(status, headers, self.pages.now()) {
+            Verdict::Pass(own) => own,
+            Verdict::Failed => Why::Failed,
+            Verdict::Store(_) => why,
+        };
+        let status = Some(status.as_u16());
+        self.mark(
+            &mut response,
+            Outcome::Uncacheable,
+            Some(why),
+            Forward::Miss,
+            status,
+        );
+        Ok(response)
+    }
+
+    /// An answer of the cache's own: that there is none in time.
+    fn refuse<R: Body>(&self, why: Why) -> Response<PageBody<R>> {
+        let mut response = Response::new(PageBody::default());
+        *response.status_mut() = StatusCode::GATEWAY_TIMEOUT;
+        let forward = match why {
+            Why::OnlyIfCached => Forward::No,
+            _ => Forward::Miss,
+        };
+        self.mark(&mut response, Outcome::Refused, Some(why), forward, None);
+        response
+    }
+
+    /// Says on a response how it was come by.
+    fn mark<T>(
+        &self,
+        response: &mut Response<T>,
+        outcome: Outcome,
+        why: Option<Why>,
+        forward: Forward,
+        status: Option<u16>,
+    ) {
+        let value = Status {
+            forward,
+            status,
+            why,
+            ..Status::default()
+        };
+        let value = value.value(self.pages.name());
+        response.headers_mut().append(CACHE_STATUS.clone(), value);
+        let report = PageReport::new(outcome, why);
+        self.pages.count(&report);
+        response.extensions_mut().insert(report);
+    }
+}
+
+/// The tags of the pages that are to be made anew after a request that may have changed what is
+/// under its URI (RFC 9111, section 4.4).
+fn changed(uri: &Uri, status: StatusCode, headers: &HeaderMap) -> Vec<String> {
+    if !status.is_success() && !status.is_redirection() {
+        return Vec::new();
+    }
+    let mut tags = vec![key::path_tag(uri.path())];
+    tags.extend(named(headers, uri).map(|path| key::path_tag(&path)));
+    tags
+}
+
+/// The paths of this host that a response names as changed.
+fn named(headers: &HeaderMap, uri: &Uri) -> impl Iterator<Item = String> {
+    let host = uri.host().map(str::to_owned);
+    [LOCATION, http::header::CONTENT_LOCATION]
+        .into_iter()
+        .filter_map(move |name| {
+            let named: Uri = headers.get(name)?.to_str().ok()?.parse().ok()?;
+            let is_here = named.host().is_none() || named.host() == host.as_deref();
+            (is_here && named.path().starts_with('/')).then(|| named.path().to_owned())
+        })
+        .collect::<Vec<_>>()
+        .into_iter()
+}
