@@ -668,6 +668,23 @@ fn the_table_of_policies_is_the_group_of_their_rules() {
 }
 
 #[test]
+fn the_tests_that_the_document_of_pages_names_are_there() {
+    let text = fs::read_to_string(ROOT.join("docs/PAGES.md")).unwrap();
+    let sources = files("rs").into_iter();
+    let sources = sources.filter(|path| path.starts_with(ROOT.join("tests/tests/pages")));
+    let sources: String = sources
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let named = text.split('`').skip(1).step_by(2);
+    let is_test = |name: &&str| name.matches('_').count() > 3 && !name.contains([' ', '\n']);
+    let named: BTreeSet<_> = named.filter(is_test).collect();
+    assert!(named.len() > 30, "{named:?}");
+    for name in named {
+        assert!(sources.contains(&format!("fn {name}(")), "no test {name}");
+    }
+}
+
+#[test]
 fn the_series_in_the_documents_are_those_recorded() {
     let recorder = DebuggingRecorder::new();
     let snapshotter = recorder.snapshotter();

@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use crate::codec;
 use crate::counters::{Counters, LoadStats};
-use crate::deps::{self, Scope, Side};
+use crate::deps::{self, Side};
 use crate::document::Document;
 use crate::error::{Error, ErrorKind, Invalid, Result};
 use crate::expr::Expr;
@@ -290,8 +290,8 @@ impl<M: CacheModel> Cache<M> {
     /// Those of the store. Bytes that cannot be read are a miss, counted, and removed.
     pub async fn get<Q: IdLike<M::Id> + ?Sized>(&self, id: &Q) -> Result<Option<Arc<M>>> {
         let key = id.key();
-        if let Some(scope) = deps::current() {
-            return Box::pin(self.get_within(&scope, key)).await;
+        if deps::is_recording() {
+            return Box::pin(self.get_within(key)).await;
         }
         let want = match self.inner.policy.idle {
             None => Want::Object,
@@ -312,7 +312,8 @@ impl<M: CacheModel> Cache<M> {
     }
 
     /// A read that is taken down.
-    async fn get_within(&self, scope: &Scope, key: IdKey) -> Result<Option<Arc<M>>> {
+    async fn get_within(&self, key: IdKey) -> Result<Option<Arc<M>>> {
+        let scope = deps::current().unwrap_or_default();
         scope.reads_ids(self, std::slice::from_ref(&key)).await;
         let found = self.fetch(&key).await?;
         if let Some(found) = &found {
@@ -861,11 +862,10 @@ impl<M: CacheModel> Cache<M> {
     }
 
     pub(crate) async fn remove_ids(&self, removals: Vec<Removal>) -> Result<u64> {
-        let known = removals.iter().map(|_| (None, None)).collect();
-        self.remove_known(removals, known).await
+        self.remove_known(removals, Vec::new()).await
     }
 
-    /// Removes rows, of each of which is known or not what it was and is in its source.
+    /// Removes rows, of the first of which is known or not what it was and is in its source.
     pub(crate) async fn remove_known(
         &self,
         mut removals: Vec<Removal>,

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
@@ -44,6 +45,9 @@ const MARK: &str = "dep:";
 tokio::task_local! {
     static SCOPE: Scope;
 }
+
+/// How many scopes there are: where there are none, a read need not look for its own.
+static SCOPES: AtomicUsize = AtomicUsize::new(0);
 
 /// The tag of what was made from the entry with this id, or from its absence.
 pub fn id_tag(model: &str, id: &IdKey) -> String {
@@ -183,6 +187,7 @@ impl Scope {
     }
 
     fn with(pages: Option<Pages>) -> Self {
+        SCOPES.fetch_add(1, Ordering::Relaxed);
         Self(Arc::new(Inner {
             outer: current(),
             pages,
@@ -369,6 +374,12 @@ impl Default for Scope {
     }
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        SCOPES.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 impl Inner {
     fn lose(&self, why: &str) {
         self.record.lock().opaque.get_or_insert_with(|| why.into());
@@ -409,12 +420,14 @@ impl Record {
 
 /// The scope of this task.
 pub fn current() -> Option<Scope> {
-    SCOPE.try_with(Clone::clone).ok()
+    is_recording().then(|| SCOPE.try_with(Clone::clone).ok())?
 }
 
 /// Whether what is read in this task is taken down.
+#[inline]
 pub(crate) fn is_recording() -> bool {
-    SCOPE.try_with(|_| ()).is_ok()
+    // A task that is in a scope has seen it being made.
+    SCOPES.load(Ordering::Relaxed) > 0 && SCOPE.try_with(|_| ()).is_ok()
 }
 
 /// Adds a tag to all that is being made in this task: [`Cache::remove_tagged`] ends it.

@@ -49,24 +49,26 @@ impl<M: CacheModel> Cache<M> {
             here: Some(here),
         };
         let (store, model) = (self.store(), self.model());
-        let told = self.before_all();
         let raised = match store.leases() {
             Some(leases) => {
                 let raised = leases.fence_many(model, &fence.ids, fence.token, lifetime);
                 raised.await
             }
             None => {
-                let removals: Vec<Removal> = fence.ids.iter().cloned().map(Removal::new).collect();
-                store.remove_many(model, &removals).await.map(drop)
+                let mut removals: Vec<Removal> =
+                    fence.ids.iter().cloned().map(Removal::new).collect();
+                let told = self.before_removal(&mut removals, Vec::new());
+                match store.remove_many(model, &removals).await {
+                    Ok(_) => told.removed().await,
+                    Err(error) => Err(error),
+                }
             }
         };
         if raised.is_err() {
             // Nothing relies on it.
             fence.here = None;
         }
-        raised?;
-        told.all().await?;
-        Ok(fence)
+        raised.map(|()| fence)
     }
 }
 
@@ -98,7 +100,7 @@ impl<M: CacheModel> Fence<M> {
     /// # Errors
     /// Those of the store; then the fence stays until its lifetime is over.
     pub async fn lift(mut self) -> Result<()> {
-        let removals: Vec<Removal> = self
+        let mut removals: Vec<Removal> = self
             .ids
             .iter()
             .map(|id| Removal {
@@ -107,10 +109,10 @@ impl<M: CacheModel> Fence<M> {
             })
             .collect();
         let cache = self.cache.clone();
-        let told = cache.before_all();
+        let told = cache.before_removal(&mut removals, Vec::new());
         cache.store().remove_many(cache.model(), &removals).await?;
         self.here = None;
-        told.all().await
+        told.removed().await
     }
 }
 

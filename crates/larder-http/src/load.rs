@@ -170,9 +170,8 @@ impl Order {
         R: Body<Data = Bytes>,
     {
         seat.has_led.store(true, Ordering::Release);
-        let now = self.pages.now();
         let was_stale = fill.stale().is_some_and(|stale| {
-            let left = stale.value().left(now);
+            let left = stale.value().left(self.pages.now());
             left.is_some_and(|left| left <= 0)
         });
         seat.was_stale.store(was_stale, Ordering::Release);
@@ -190,7 +189,7 @@ impl Order {
                             status: parts.status,
                             headers: parts.headers,
                             body,
-                            made_at: now,
+                            made_at: self.pages.now(),
                             age: terms.age,
                             fresh_for,
                             no_stale: terms.no_stale,

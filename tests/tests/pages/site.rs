@@ -20,36 +20,67 @@ use tower::ServiceExt as _;
 pub(crate) struct Setup {
     pub(crate) store: Store,
     pub(crate) clock: ManualClock,
+    kind: Of,
+}
+
+/// What it takes to open the store once more.
+enum Of {
+    Embedded,
+    Encoded(Arc<EncodedStore>),
+    Redis(String),
+}
+
+async fn on_redis(namespace: &str, clock: &ManualClock) -> Store {
+    let builder = larder::redis::RedisBuilder::from_url(&shared(Kind::RedisSearch).url());
+    let builder = builder.unwrap().namespace(namespace);
+    let builder = builder
+        .timeout(Duration::from_secs(20))
+        .clock(clock.clone());
+    Arc::new(builder.connect().await.unwrap())
 }
 
 impl Setup {
     pub(crate) async fn embedded(_: &str) -> Option<Self> {
         let clock = ManualClock::default();
         let store = EmbeddedStore::builder().clock(clock.clone());
-        let store = Arc::new(store.build().unwrap());
-        Some(Self { store, clock })
+        Some(Self {
+            store: Arc::new(store.build().unwrap()),
+            clock,
+            kind: Of::Embedded,
+        })
     }
 
     pub(crate) async fn encoded(_: &str) -> Option<Self> {
         let clock = ManualClock::default();
         let store = Arc::new(EncodedStore::new(clock.clone(), codec::Bincode));
-        Some(Self { store, clock })
+        Some(Self {
+            store: Arc::clone(&store) as Store,
+            clock,
+            kind: Of::Encoded(store),
+        })
     }
 
     pub(crate) async fn redis(name: &str) -> Option<Self> {
         if offline(name) {
             return None;
         }
-        let clock = ManualClock::default();
         let since = std::time::UNIX_EPOCH.elapsed().unwrap();
         let namespace = format!("{name}-{}-{}", std::process::id(), since.as_nanos());
-        let builder = larder::redis::RedisBuilder::from_url(&shared(Kind::RedisSearch).url());
-        let builder = builder.unwrap().namespace(namespace);
-        let builder = builder
-            .timeout(Duration::from_secs(20))
-            .clock(clock.clone());
-        let store = Arc::new(builder.connect().await.unwrap());
-        Some(Self { store, clock })
+        let clock = ManualClock::default();
+        Some(Self {
+            store: on_redis(&namespace, &clock).await,
+            clock,
+            kind: Of::Redis(namespace),
+        })
+    }
+
+    /// What another program sees of the same store.
+    pub(crate) async fn another(&self) -> Store {
+        match &self.kind {
+            Of::Embedded => panic!("no other program sees an embedded store"),
+            Of::Encoded(store) => Arc::new(store.another()),
+            Of::Redis(namespace) => on_redis(namespace, &self.clock).await,
+        }
     }
 
     /// Begins a cache without jitter, so that times are exact.
@@ -201,6 +232,12 @@ impl Answer {
     }
 }
 
+/// A handler that answers with the number of its call.
+pub(crate) fn numbered() -> impl Fn(Request) -> Response + Clone + Send + Sync + 'static {
+    let calls = Arc::new(AtomicU64::new(0));
+    move |_| page((calls.fetch_add(1, Ordering::SeqCst) + 1).to_string(), &[])
+}
+
 pub(crate) fn get(uri: &str) -> Request {
     request("GET", uri, &[])
 }
@@ -215,7 +252,10 @@ pub(crate) fn request(method: &str, uri: &str, headers: &[(&str, &str)]) -> Requ
 
 /// A response with these header fields.
 pub(crate) fn page(body: impl Into<Body>, headers: &[(&str, &str)]) -> Response {
-    let mut response = Response::builder().header("content-type", "text/plain");
+    let mut response = Response::builder();
+    if !headers.iter().any(|(name, _)| *name == "content-type") {
+        response = response.header("content-type", "text/plain");
+    }
     for (name, value) in headers {
         response = response.header(*name, *value);
     }

@@ -89,7 +89,7 @@ impl<M: CacheModel> Cache<M> {
         telling
     }
 
-    /// Before these are removed; of each is known or not what it was and is in its source.
+    /// Before these are removed; of the first is known or not what it was and is in its source.
     pub(crate) fn before_removal(
         &self,
         removals: &mut [Removal],
@@ -97,7 +97,9 @@ impl<M: CacheModel> Cache<M> {
     ) -> Telling {
         let mut telling = self.telling();
         if telling.asked {
-            for (removal, source) in removals.iter_mut().zip(known) {
+            let mut known = known.into_iter();
+            for removal in removals {
+                let source = known.next().unwrap_or_default();
                 let written = Self::written(&removal.id, Side::Uncached, source);
                 removal.displaced = Some(written.displaced.clone());
                 telling.rows.push(written);
