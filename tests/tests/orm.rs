@@ -8,6 +8,9 @@ mod crash;
 mod entities;
 #[path = "orm/many.rs"]
 mod many;
+#[expect(dead_code, reason = "other tests need more of it")]
+#[path = "faults/proxy.rs"]
+mod proxy;
 #[path = "orm/queue.rs"]
 mod queue;
 #[path = "orm/reads.rs"]
@@ -24,24 +27,22 @@ mod writes;
 /// Each rule on each database and each store.
 macro_rules! rules {
     ($($group:ident { $($rule:ident,)* })*) => {
-        rules!(@ sqlite_embedded Sqlite Embedded { $($($group::$rule $rule,)*)* });
-        rules!(@ sqlite_shared Sqlite Shared { $($($group::$rule $rule,)*)* });
-        rules!(@ postgres_embedded Postgres Embedded { $($($group::$rule $rule,)*)* });
-        rules!(@ postgres_shared Postgres Shared { $($($group::$rule $rule,)*)* });
+        rules!(@ sqlite_embedded Sqlite Embedded { $($([$group $rule])*)* });
+        rules!(@ sqlite_shared Sqlite Shared { $($([$group $rule])*)* });
+        rules!(@ postgres_embedded Postgres Embedded { $($([$group $rule])*)* });
+        rules!(@ postgres_shared Postgres Shared { $($([$group $rule])*)* });
     };
-    (@ $suite:ident $database:ident $store:ident { $($path:path $rule:ident,)* }) => {
+    (@ $suite:ident $database:ident $store:ident { $([$group:ident $rule:ident])* }) => {
         mod $suite {
             use crate::world::{Database, Kept, World};
 
             $(
                 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
                 async fn $rule() {
-                    use crate::*;
-
                     let name = concat!(stringify!($suite), "_", stringify!($rule));
                     let world = World::open(Database::$database, Kept::$store, name).await;
                     if let Some(world) = world {
-                        $path(world).await;
+                        crate::$group::$rule(world).await;
                     }
                 }
             )*

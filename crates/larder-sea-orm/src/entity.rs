@@ -17,7 +17,10 @@ pub type Key<E> = <<E as EntityTrait>::PrimaryKey as PrimaryKeyTrait>::ValueType
 const AT_A_TIME: usize = 1_000;
 
 /// An entity whose rows are cached as `M`. Implemented by [`cached_entity!`](crate::cached_entity).
-pub trait CachedEntity<M: CacheModel>: EntityTrait<Model: Into<M>> {
+pub trait CachedEntity<M: CacheModel>: EntityTrait {
+    /// What is cached of a row.
+    fn card(row: &Self::Model) -> M;
+
     /// The id of what is cached of the row with this key.
     ///
     /// # Errors
@@ -38,7 +41,7 @@ pub trait CachedEntity<M: CacheModel>: EntityTrait<Model: Into<M>> {
 
 /// Makes an entity cached: `cached_entity!(user::Entity => UserCard)`.
 ///
-/// The card has to be `From` the entity's model, which `#[cache(from = user::Model)]` derives. Its
+/// The card has to be `From` a reference to the entity's model, which `#[cache(from = user::Model)]` derives. Its
 /// id is the primary key, or what can be made of it and back by `TryFrom`. With
 /// `version = |card| card.version` it has a version: a number that grows whenever the row changes,
 /// by which a cache may be [written through](crate::CachedDbBuilder::write_through).
@@ -56,6 +59,10 @@ macro_rules! cached_entity {
     };
     (@ $entity:ty, $card:ty, $($version:item)?) => {
         impl $crate::CachedEntity<$card> for $entity {
+            fn card(row: &<$entity as $crate::__private::EntityTrait>::Model) -> $card {
+                ::std::convert::From::from(row)
+            }
+
             fn id_of(
                 key: $crate::Key<$entity>,
             ) -> $crate::__private::Result<<$card as $crate::__private::CacheModel>::Id> {
@@ -137,7 +144,7 @@ where
         return Ok(None);
     };
     let row = E::find_by_id(key).one(connection).await?;
-    Ok(row.map(Into::into))
+    Ok(row.as_ref().map(E::card))
 }
 
 /// The rows that are cached under these ids.
@@ -167,7 +174,7 @@ where
             continue;
         }
         let rows = E::find().filter(filter).all(connection).await?;
-        cards.extend(rows.into_iter().map(Into::into));
+        cards.extend(rows.iter().map(E::card));
     }
     Ok(cards)
 }

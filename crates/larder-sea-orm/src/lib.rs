@@ -86,4 +86,5 @@ pub use transaction::{CachedTransaction, ModelOf};
 pub mod __private {
     pub use crate::entity::converted;
     pub use larder_core::{CacheModel, Result};
+    pub use sea_orm::EntityTrait;
 }

@@ -31,7 +31,7 @@ struct Cached<E, M> {
 
 impl<E: CachedEntity<M>, M: CacheModel> Cached<E, M> {
     fn written(&self, queue: &mut AfterCommit, row: &E::Model, change: fn(M) -> RowChange<M>) {
-        let card: M = row.clone().into();
+        let card = E::card(row);
         match self.through {
             Some(version) => {
                 let version = version(&card);
@@ -59,7 +59,7 @@ impl<E: CachedEntity<M>, M: CacheModel> Watch<E> for Cached<E, M> {
     }
 
     fn deleted(&self, queue: &mut AfterCommit, row: &E::Model) {
-        let card: M = row.clone().into();
+        let card = E::card(row);
         let version = self.through.map(|version| version(&card));
         let change = RowChange::deleted(&card.id()).from_row(card);
         match version {

@@ -1,4 +1,8 @@
 //! What is in the databases, and what of it is cached.
+#![expect(
+    unreachable_pub,
+    reason = "what SeaORM derives is public, and so has to be what it derives from"
+)]
 
 use larder::CacheModel;
 use larder::sea_orm::cached_entity;
@@ -127,11 +131,11 @@ pub(crate) struct Member {
     pub(crate) role: String,
 }
 
-impl From<member::Model> for Member {
-    fn from(row: member::Model) -> Self {
+impl From<&member::Model> for Member {
+    fn from(row: &member::Model) -> Self {
         Self {
-            key: (row.team, row.person),
-            role: row.role,
+            key: (row.team, row.person.clone()),
+            role: row.role.clone(),
         }
     }
 }
@@ -156,8 +160,8 @@ pub(crate) struct Account {
     pub(crate) balance: i64,
 }
 
-impl From<account::Model> for Account {
-    fn from(row: account::Model) -> Self {
+impl From<&account::Model> for Account {
+    fn from(row: &account::Model) -> Self {
         Self {
             id: row.id.cast_unsigned(),
             balance: row.balance,

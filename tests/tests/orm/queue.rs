@@ -1,11 +1,15 @@
 //! The queue by itself, as other data layers use it.
 
 use std::convert::Infallible;
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Waker};
 
 use larder::{AfterCommit, Cache, CacheModel, EmbeddedStore, Error, ErrorKind, RowChange};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, CacheModel)]
 struct Thing {
@@ -84,6 +88,40 @@ async fn a_savepoint_joins_what_came_before_it() {
     assert_eq!(left(&cache).await, [1, 2, 3, 4, 5]);
     assert_eq!(cache.get(&1).await.unwrap().unwrap().shelf, 7);
     assert!(left(&other).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_commit_that_was_begun_goes_on_without_its_caller() {
+    let cache = things().await;
+    let mut after = AfterCommit::new();
+    after.changed(&cache, [RowChange::saved(thing(1))]);
+    let (commits, done) = [(); 2].map(|()| Arc::new(Semaphore::new(0))).into();
+    let mut last = AfterCommit::new();
+    let told = Arc::clone(&done);
+    last.push(move || async move {
+        told.add_permits(1);
+        Ok(())
+    });
+    after.join(last);
+    let may_commit = Arc::clone(&commits);
+    {
+        let commit = pin!(after.commit(async move { may_commit.acquire().await.map(drop) }));
+        let polled = commit.poll(&mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending());
+    }
+    assert_eq!(left(&cache).await.len(), 6);
+    commits.add_permits(1);
+    done.acquire().await.unwrap().forget();
+    assert_eq!(left(&cache).await, [0, 2, 3, 4, 5]);
+}
+
+#[tokio::test]
+async fn a_commit_that_nobody_waited_for_is_none() {
+    let cache = things().await;
+    let mut after = AfterCommit::new();
+    after.clear(&cache);
+    drop(after.commit(ended::<Infallible>(Ok(()))));
+    assert_eq!(left(&cache).await.len(), 6);
 }
 
 /// Whether a commit that failed was done nobody knows: what may have changed goes.
