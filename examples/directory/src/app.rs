@@ -138,5 +138,5 @@ impl App {
 
 /// Rows as the cache has them.
 pub(crate) fn cards(rows: Result<Vec<Model>, sea_orm::DbErr>) -> Result<Vec<PersonCard>, Failure> {
-    Ok(rows?.into_iter().map(PersonCard::from).collect())
+    Ok(rows?.iter().map(PersonCard::from).collect())
 }

@@ -14,7 +14,7 @@ mod form;
 mod guard;
 mod pages;
 mod panel;
-mod people;
+pub mod people;
 mod search;
 mod serve;
 mod view;

@@ -139,7 +139,7 @@ pub(crate) async fn save(State(app): State<Arc<App>>, id: Id, form: Filled) -> A
             version: now.version.to_string(),
             ..form
         };
-        let now = PersonCard::from(now);
+        let now = PersonCard::from(&now);
         let page = view::edit(id, &form, &Wrong::new(), Some(&now));
         return Ok((StatusCode::CONFLICT, page).into_response());
     }

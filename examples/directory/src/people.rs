@@ -8,7 +8,7 @@ use larder::{CacheModel, FillContext};
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-pub use self::sample::{SAMPLE, sample};
+pub use self::sample::sample;
 
 /// The teams there are. Forms offer them, and filters know no others.
 pub const TEAMS: [&str; 8] = [

@@ -6,7 +6,7 @@ use sea_orm::ActiveValue::Set;
 use super::{ActiveModel, CITIES, TEAMS};
 
 /// How many there are.
-pub const SAMPLE: usize = 320;
+const SAMPLE: usize = 320;
 
 const FIRST: [&str; 40] = [
     "Ada", "Adèle", "Aiko", "Amara", "Andrea", "Anna", "Anton", "Bea", "Björn", "Carlos", "Chidi",
