@@ -13,7 +13,7 @@ use parking_lot::Mutex;
 use crate::app::App;
 
 /// How many requests are shown.
-const RECENT: usize = 12;
+const RECENT: usize = 10;
 
 /// How many bars the chart has, and how much time one is.
 pub(crate) const BARS: usize = 60;

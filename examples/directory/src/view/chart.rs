@@ -5,10 +5,10 @@ use maud::{Markup, html};
 use super::counted;
 use crate::panel::{BAR, BARS, Bar};
 
-const WIDTH: f64 = 600.0;
+const WIDTH: f64 = 340.0;
 const HEIGHT: f64 = 150.0;
 /// Where the plot lies in it.
-const LEFT: f64 = 44.0;
+const LEFT: f64 = 42.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 122.0;
 
@@ -20,12 +20,14 @@ pub(super) fn chart(bars: &[Bar]) -> Markup {
     let hits: u64 = bars.iter().map(|bar| u64::from(bar.hits)).sum();
     let others: u64 = bars.iter().map(|bar| u64::from(bar.others)).sum();
     let minutes = BAR.as_secs() * BARS as u64 / 60;
-    let said = match (hits * 100).checked_div(hits + others) {
-        Some(percent) => format!(
-            "In the last {minutes} minutes the cache answered {hits} of {}: {percent} %.",
-            counted(hits + others, "request", "requests"),
+    let asked = hits + others;
+    let said = match asked {
+        0 => format!("There were no requests in the last {minutes} minutes."),
+        _ => format!(
+            "In the last {minutes} minutes the cache answered {hits} of {}: {} %.",
+            counted(asked, "request", "requests"),
+            percent(hits as f64 / asked as f64),
         ),
-        None => format!("There were no requests in the last {minutes} minutes."),
     };
     html! {
         figure .chart {
@@ -50,6 +52,11 @@ pub(super) fn chart(bars: &[Bar]) -> Markup {
     }
 }
 
+/// A part of all in hundredths.
+pub(super) fn percent(part: f64) -> String {
+    format!("{:.0}", part * 100.0)
+}
+
 fn height(ratio: f64) -> f64 {
     BOTTOM - (BOTTOM - TOP) * ratio
 }
@@ -70,8 +77,8 @@ fn columns(bars: &[Bar]) -> Markup {
     let tall = |count: u32| (BOTTOM - TOP) * 0.6 * f64::from(count) / most;
     html! {
         @for (place, bar) in bars.iter().enumerate() {
-            @let x = format!("{:.1}", LEFT + step * place as f64 + 1.0);
-            @let width = format!("{:.1}", step - 2.0);
+            @let x = format!("{:.1}", LEFT + step * place as f64 + 0.5);
+            @let width = format!("{:.1}", step - 1.0);
             @let (hits, others) = (tall(bar.hits), tall(bar.others));
             @if bar.hits > 0 {
                 rect .hit x=(x) width=(width) y=(format!("{:.1}", BOTTOM - hits)) height=(format!("{hits:.1}")) {}

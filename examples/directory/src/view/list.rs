@@ -60,10 +60,10 @@ fn form(search: &Search) -> Markup {
 
 fn named(order: Order) -> &'static str {
     match order {
-        Order::Name => "Name, A to Z",
-        Order::NameBackwards => "Name, Z to A",
+        Order::Name => "Name, A–Z",
+        Order::NameBackwards => "Name, Z–A",
         Order::Newest => "Newest first",
-        Order::Oldest => "Longest here first",
+        Order::Oldest => "Oldest first",
     }
 }
 

@@ -20,7 +20,10 @@ pub(crate) fn panel_page(shown: &Shown) -> Markup {
             "Each page here is kept until what it shows changes. "
             a href="/panel" { "Look again" } "."
         }
-        div .panel { div #panel data-source="/panel/fragment" { (panel(shown)) } }
+        section .panel aria-labelledby="now" {
+            h2 #now .unseen { "At this moment" }
+            div #panel data-source="/panel/fragment" { (panel(shown)) }
+        }
     };
     layout::page("What the cache does", Place::Cache, &content)
 }
@@ -51,7 +54,9 @@ pub(crate) fn panel(shown: &Shown) -> Markup {
 }
 
 fn ratio(ratio: Option<f64>) -> String {
-    ratio.map_or("–".to_owned(), |ratio| format!("{:.0} %", ratio * 100.0))
+    ratio.map_or("–".to_owned(), |ratio| {
+        format!("{} %", chart::percent(ratio))
+    })
 }
 
 fn entry(visit: &Visit) -> Markup {
