@@ -112,8 +112,8 @@ on_stores!([embedded as embedded, encoded as encoded, redis as redis] {
     }
 });
 
-// Writes that end pages: on Redis once its store keeps them too (`Leases::depend`).
-on_stores!([embedded as written_embedded, encoded as written_encoded] {
+// Writes that end pages.
+on_stores!([embedded as written_embedded, encoded as written_encoded, redis as written_redis] {
     changes {
         a_page_ends_when_a_row_of_it_is_written,
         a_list_ends_when_a_row_comes_or_goes,
@@ -126,7 +126,7 @@ on_stores!([embedded as written_embedded, encoded as written_encoded] {
 });
 
 // The same in another program.
-on_stores!([encoded as elsewhere_encoded] {
+on_stores!([encoded as elsewhere_encoded, redis as elsewhere_redis] {
     changes {
         a_write_in_another_program_ends_the_page,
     }

@@ -5,6 +5,8 @@
     reason = "a second process of the test answers so"
 )]
 
+#[path = "redis/depend.rs"]
+mod depend;
 #[path = "redis/entries.rs"]
 mod entries;
 #[path = "redis/index.rs"]

@@ -54,6 +54,8 @@ const LAYOUT: u8 = 2;
 /// The names of one model of one namespace.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
+    /// The name of the model, escaped.
+    pub(crate) name: String,
     /// What every key of the model begins with.
     pub(crate) prefix: String,
     /// The index of this version of the model.
@@ -92,6 +94,7 @@ impl Layout {
             written: format!("{tag}:{model}!written"),
             beside: format!("{tag}:{model}!beside:"),
             fingerprint,
+            name: model.to_string(),
         }
     }
 

@@ -20,14 +20,26 @@ impl Shared {
         let now = self.now();
         let session = self.session().await?;
         let script = &self.scripts.begin;
+        let followed: Vec<(String, String, i64)> = {
+            let followed = slot.followed.lock();
+            followed.iter().filter_map(|one| one.renewal(now)).collect()
+        };
         let calls = requests.iter().map(|request| {
-            let mut call = self.entry_call(&session, script, slot, &request.id, now);
+            let mut keys = vec![
+                slot.layout.key(&request.id),
+                slot.layout.beside(&request.id),
+            ];
+            keys.extend(followed.iter().map(|(state, ..)| state.clone()));
+            let mut call = self.call(&session, script, slot, &keys, now);
             call.arg(write_token(request.token))
                 .arg(now.saturating_add(lifetime).as_millis());
             match request.seen {
                 Some(version) => call.arg(version),
                 None => call.arg(""),
             };
+            for (_, name, millis) in &followed {
+                call.arg(name).arg(*millis);
+            }
             call
         });
         let answers = self.scripts(&session, script, calls.collect()).await?;

@@ -2,6 +2,7 @@
 //! index RediSearch's, one multiplexed connection that heals itself.
 
 mod config;
+mod depend;
 mod store;
 
 mod layout;

@@ -85,6 +85,8 @@ scripts! {
     invalidate,
     /// Removes several entries.
     depart,
+    /// Has writes end what was made from a model.
+    depend,
     /// Begins to watch.
     mark,
     /// Whether nothing left.

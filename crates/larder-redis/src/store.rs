@@ -20,6 +20,7 @@ use parking_lot::{Mutex, RwLock};
 use redis::{Cmd, Value, cmd};
 
 use crate::config::RedisBuilder;
+use crate::depend::Followed;
 use crate::error;
 use crate::index::{self, Progress};
 use crate::layout::{self, Layout};
@@ -75,6 +76,8 @@ pub(crate) struct Slot {
     complete: Mutex<Option<Complete>>,
     /// When the use of the index was last written down.
     registered: Mutex<Option<Instant>>,
+    /// The models that entries of this one are made from, as far as this program knows.
+    pub(crate) followed: Mutex<Vec<Followed>>,
     pub(crate) foreign: AtomicU64,
 }
 
@@ -603,6 +606,7 @@ impl Slot {
             building: tokio::sync::Mutex::default(),
             complete: Mutex::default(),
             registered: Mutex::default(),
+            followed: Mutex::default(),
             foreign: AtomicU64::new(0),
         }
     }
@@ -846,7 +850,9 @@ impl Leases for RedisStore {
         pages: &'a Model,
         until: Timestamp,
     ) -> BoxFuture<'a, Result<()>> {
-        let _ = (model, pages, until);
-        Box::pin(async { Err(crate::error::new(ErrorKind::Unsupported, "pages")) })
+        operation!(self, model, "depend", |slot| async {
+            let pages = self.shared.slot(pages)?;
+            self.shared.depend(slot, &pages, until).await
+        })
     }
 }

@@ -6,6 +6,7 @@ use larder_core::store::{
 use larder_core::{IdKey, Result, Timestamp};
 use redis::{Cmd, Value};
 
+use crate::depend::Followed;
 use crate::fields;
 use crate::layout::{self, NONE, TAGS};
 use crate::link::Session;
@@ -30,6 +31,10 @@ impl Shared {
             return Ok(Vec::new());
         }
         let session = self.session().await?;
+        let known: String = {
+            let followed = slot.followed.lock();
+            followed.iter().filter_map(Followed::known).collect()
+        };
         let mut calls = Vec::with_capacity(puts.len());
         for (put, body) in puts.iter().zip(bodies) {
             let mut call = self.entry_call(&session, &self.scripts.put, slot, &put.id, now);
@@ -64,6 +69,8 @@ impl Shared {
                 }
                 None => call.arg("").arg(""),
             };
+            // What is loaded may have been made from other models, which its tags say.
+            call.arg(if put.guard.is_some() { &*known } else { "" });
             let tags = put.tags.as_ref().map_or(&[][..], Tags::as_slice);
             if !tags.is_empty() {
                 call.arg(TAGS).arg(fields::write_tags(tags));

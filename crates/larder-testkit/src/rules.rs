@@ -6,6 +6,7 @@
 )]
 
 mod asking;
+mod pages;
 mod raw;
 mod source;
 
@@ -17,6 +18,7 @@ pub mod capability;
 pub mod close;
 pub mod concurrency;
 pub mod crud;
+pub mod dependencies;
 pub mod expiry;
 pub mod filter;
 pub mod forwarding;
@@ -237,6 +239,37 @@ macro_rules! __rules {
                 what_was_written_since_a_mark_stays(Query, Leases),
                 a_removal_since_a_mark_overtakes_the_load(Query, Leases),
                 a_closed_store_refuses_leases(Leases),
+            }
+            dependencies {
+                a_page_is_made_once,
+                a_page_ends_with_a_write_to_an_entry_it_read,
+                a_page_ends_with_a_write_on_condition(ConditionalPut),
+                a_page_stays_with_a_put_that_is_refused(ConditionalPut),
+                a_page_stays_with_a_write_to_another_entry,
+                pages_of_ids_of_any_kind_end,
+                a_page_of_what_it_loaded_ends_with_it,
+                a_page_with_a_list_ends_with_a_row_that_matches(Query, ConditionalPut),
+                a_page_with_a_list_stays_with_a_row_that_does_not_match(Query, ConditionalPut),
+                removal_of_many_ends_all_pages_of_the_model,
+                a_page_of_a_loaded_list_ends_with_a_row_that_matches(Query),
+                a_page_stays_with_a_change_that_is_known_not_to_match(Query),
+                a_load_ends_pages_of_what_is_found(Query),
+                a_write_while_a_page_is_made_keeps_it_from_being_stored,
+                a_write_while_a_list_is_read_keeps_its_page_from_being_stored(Query, ConditionalPut),
+                a_write_to_something_else_leaves_what_is_being_made,
+                another_programs_write_ends_pages(Leases),
+                another_programs_write_ends_pages_with_lists(Query, ConditionalPut, Leases),
+                a_page_within_a_page_ends_both,
+                work_in_tasks_is_followed_where_it_says_so,
+                a_page_ends_by_a_tag_of_its_own,
+                what_is_opaque_says_so,
+                a_page_lives_no_longer_than_what_it_read,
+                a_page_that_read_very_much_ends_with_any_write,
+                pages_of_very_many_filters_end(Query),
+                a_fence_ends_pages_and_keeps_others_from_being_stored(Leases),
+                a_scope_takes_down_what_is_read,
+                pages_are_what_would_be_made_now,
+                pages_are_right_whatever_comes_between,
             }
             nulls {
                 no_condition_holds_of_a_missing_value(Query),

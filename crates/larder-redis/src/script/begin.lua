@@ -1,8 +1,9 @@
 -- Asks for a lease. Answers `{1, header, object}` if there is a fresh entry; `{2}` if the lease is
 -- the caller's; `{3, milliseconds}` if another has it; `{4}` if a fence is up.
 --
--- KEYS: the entry, what stands beside it. ARGV: the token; until when; the version that is no hit
--- (nothing for none).
+-- KEYS: the entry, what stands beside it, and the states of models that entries of this one are
+-- made from. ARGV: the token; until when; the version that is no hit (nothing for none); of each of
+-- these models the name, and for how many milliseconds it is followed.
 local KEY, BESIDE = KEYS[4], KEYS[5]
 local entry = read(KEY)
 if entry.fresh and entry.version ~= ARGV[7] then
@@ -12,6 +13,8 @@ end
 local found = beside(BESIDE)
 if found.fenced then return {4} end
 if found.lease then return {3, text(found.lease.at - now)} end
+-- Should the server have forgotten them, the load is told from now on.
+for place = 8, #ARGV, 2 do follow(ARGV[place], NAME, tonumber(ARGV[place + 1])) end
 local since = text(moment())
 put_beside(BESIDE, found, 'lease', table.concat({ARGV[5], ARGV[6], since, run}, ' '), ARGV[6])
 -- From now on it has to be known which tags are invalidated.

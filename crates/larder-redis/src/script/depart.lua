@@ -3,7 +3,7 @@
 -- KEYS: the entries. ARGV: `remove` or `expire`; `version`, `tags` or `all`; of `version`, the
 -- version of each entry, which is left alone if it has another by now; of `tags` entries are left
 -- alone that no invalidation has hit.
-local fresh = 0
+local readers, fresh, any = find_readers(), 0, false
 for place = 4, #KEYS do
   local key = KEYS[place]
   local entry = read(key)
@@ -16,7 +16,10 @@ for place = 4, #KEYS do
   end
   if is_meant then
     depart(key, entry, ARGV[5])
+    any = true
     if was_there then fresh = fresh + 1 end
   end
 end
+-- Who has read one of them since the removal began.
+if any then tell(readers, 'a') end
 return fresh

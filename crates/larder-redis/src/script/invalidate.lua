@@ -1,5 +1,6 @@
 -- Writes down that tags were invalidated: what has one of them is gone, or has expired, from now
 -- on. ARGV: `remove` or `expire`; the tags.
+local readers = find_readers()
 local moment = text(advance())
 -- Of what was before nothing is known, if nothing was written down.
 redis.call('ZADD', TAGS, 'NX', moment, '!')
@@ -21,11 +22,7 @@ for place = 6, #ARGV do
     redis.call('HDEL', STATE, '~' .. tag)
   end
 end
-while redis.call('ZCARD', TAGS) > MOST do
-  -- The least is `!`: what is older than the last that is forgotten is gone.
-  local forgotten = redis.call('ZPOPMIN', TAGS, 2)
-  redis.call('ZADD', TAGS, forgotten[4], '!')
-  redis.call('HDEL', STATE, forgotten[3])
-end
+forget(TAGS, STATE)
 left()
+tell(readers, 'a')
 return 1

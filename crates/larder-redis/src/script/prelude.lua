@@ -7,6 +7,8 @@
 -- server's clock, or one more than the last. What was lost with the server's memory is noticed by
 -- the moment from which on something is known.
 local STATE, TAGS, WRITTEN = KEYS[1], KEYS[2], KEYS[3]
+-- What the keys of all models of the namespace begin with, and the name of this one.
+local NAMESPACE, NAME = string.match(STATE, '^(.*:)([^:]*)!state$')
 local now, fingerprint, ahead, run = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3]), ARGV[4]
 -- How many tags that were invalidated, and writes that were watched, are remembered of a model.
 local MOST = 100000
@@ -37,15 +39,17 @@ local known
 --   fenced    until when, by the callers' clock, a fence may have stood
 --   earliest  the first moment, by the callers' clock, at which something expires that was
 --             written since
+--   pages     of which models entries are made from this one's; see `followers`
 local function state()
   if not known then
     local v = redis.call(
       'HMGET', STATE, 'moment', 'epoch', 'cleared', 'departed', 'watch', 'since', 'earliest',
-      'watcher', 'fenced')
+      'watcher', 'fenced', 'pages')
     known = {
       moment = tonumber(v[1]), epoch = tonumber(v[2]), cleared = tonumber(v[3]),
       departed = tonumber(v[4]), watch = tonumber(v[5]), since = tonumber(v[6]),
       earliest = tonumber(v[7]), watcher = v[8], fenced = tonumber(v[9]),
+      pages = v[10],
     }
   end
   return known
@@ -70,6 +74,110 @@ end
 local function moment()
   local state = state()
   return state.moment and state.epoch and state.moment or advance()
+end
+
+-- A moment of a model of the namespace, later than all before.
+local function advance_of(name)
+  if name == NAME then return advance() end
+  local key, moment = NAMESPACE .. name .. '!state', time()
+  local last = redis.call('HMGET', key, 'moment', 'epoch')
+  if last[1] and tonumber(last[1]) >= moment then moment = tonumber(last[1]) + 1 end
+  redis.call('HSET', key, 'moment', text(moment), 'epoch', last[2] or text(moment))
+  return moment
+end
+
+-- Forgets what is too much of the tags of a model that were invalidated.
+local function forget(tags, state)
+  while redis.call('ZCARD', tags) > MOST do
+    -- The least is `!`: what is older than the last that is forgotten is gone.
+    local forgotten = redis.call('ZPOPMIN', tags, 2)
+    redis.call('ZADD', tags, forgotten[4], '!')
+    redis.call('HDEL', state, forgotten[3])
+  end
+end
+
+-- Who has entries that are made from those of a model: the names of models, since which moment of
+-- theirs without a break, and until when by the server's clock.
+local function followers(pages)
+  local found = {}
+  for name, since, till in string.gmatch(pages or '', '(%S+) (%d+) (%d+),') do
+    if tonumber(till) > time() / 1000 then
+      found[#found + 1] = {name = name, since = tonumber(since), till = tonumber(till)}
+    end
+  end
+  return found
+end
+
+local function followers_of(name)
+  if name == NAME then return followers(state().pages) end
+  return followers(redis.call('HGET', NAMESPACE .. name .. '!state', 'pages'))
+end
+
+-- Has whatever is done to a model end what entries of another are made from it, for so many
+-- milliseconds. Answers since which moment of that one it is so without a break.
+local function follow(rows, pages, millis)
+  local till = math.floor(time() / 1000) + millis
+  local list, own = {}, nil
+  for _, one in ipairs(followers_of(rows)) do
+    if one.name == pages then own = one else list[#list + 1] = one end
+  end
+  -- Not for every little while anew.
+  if own and own.till + 60000 > till then return own.since end
+  if not own then
+    own = {name = pages, since = advance_of(pages), till = till}
+    -- From now on it has to be known which tags are invalidated.
+    redis.call('ZADD', NAMESPACE .. pages .. '!tags', 'NX', text(own.since), '!')
+  end
+  own.till = till
+  list[#list + 1] = own
+  for place, one in ipairs(list) do
+    list[place] = table.concat({one.name, text(one.since), text(one.till)}, ' ') .. ','
+  end
+  local all = table.concat(list)
+  redis.call('HSET', NAMESPACE .. rows .. '!state', 'pages', all)
+  if rows == NAME then state().pages = all end
+  return own.since
+end
+
+-- Those whose entries are made from this model's. Asked for before anything is written: of a
+-- namespace on its way to another node the server says here that it does not have them.
+local function find_readers()
+  local pages = state().pages
+  if not pages then return {} end
+  local found = followers(pages)
+  for _, one in ipairs(found) do
+    local key = NAMESPACE .. one.name
+    redis.call('EXISTS', key .. '!state', key .. '!tags')
+  end
+  return found
+end
+
+-- Ends what readers made from this model: all that has one of these tags, as a removal by tag
+-- does. The kinds of tags are those of `larder_core::deps`.
+local function tell(readers, kinds, key)
+  if #readers == 0 then return end
+  local ended = {}
+  for kind in string.gmatch(kinds, '.') do
+    local tag = '-dep%3A' .. kind .. '%3A' .. NAME
+    if kind == 'k' then
+      local id = string.sub(key, #NAMESPACE + #NAME + 2)
+      id = string.gsub(id, '%%(%x%x)', function(hex) return string.char(tonumber(hex, 16)) end)
+      local function hex(byte) return string.format('%02x', string.byte(byte)) end
+      tag = tag .. '%3A' .. string.gsub(id, '.', hex)
+    end
+    ended[#ended + 1] = tag
+  end
+  for _, one in ipairs(readers) do
+    local moment, tags = text(advance_of(one.name)), NAMESPACE .. one.name .. '!tags'
+    redis.call('ZADD', tags, 'NX', moment, '!')
+    local members = {}
+    for _, tag in ipairs(ended) do
+      members[#members + 1] = moment
+      members[#members + 1] = tag
+    end
+    redis.call('ZADD', tags, unpack(members))
+    forget(tags, NAMESPACE .. one.name .. '!state')
+  end
 end
 
 local function is_watched()
@@ -111,14 +219,26 @@ local function ends(expires)
   if not earliest or tonumber(expires) < earliest then set('earliest', tonumber(expires)) end
 end
 
+-- Whether all that was done to a model since a moment has ended what of this one was made from it.
+-- `known` tells of models since when their loader knows it to be so.
+local function is_followed(name, since, known)
+  for _, one in ipairs(followers_of(name)) do
+    if one.name == NAME then return one.since <= since or one.since == (known and known[name]) end
+  end
+  return false
+end
+
 -- What was done to tags, as a header has them, since a moment: `gone`; the time when they were
 -- made to expire; or nothing.
-local function fate_of(tags, since)
+local function fate_of(tags, since, known)
   if tags == '' then return nil end
   local from = tonumber(redis.call('ZSCORE', TAGS, '!'))
   if not from or from > since then return 'gone' end
   local expired
   for tag in string.gmatch(tags, '([^,]*),') do
+    -- What was made from a model ends with it, as long as the server knows.
+    local made_of = string.match(tag, '^dep%%3Aa%%3A(.*)$')
+    if made_of and not is_followed(made_of, since, known) then return 'gone' end
     local moments = redis.call('ZMSCORE', TAGS, '-' .. tag, '~' .. tag)
     if moments[1] and tonumber(moments[1]) > since then return 'gone' end
     if moments[2] and tonumber(moments[2]) > since then

@@ -5,9 +5,11 @@
 -- `not older` or a version); the moment of expiry (`-` for none, `keep`); how long it is kept behind that
 -- (nothing to keep what was); the tags (`=` and the tags, or nothing to keep them); the codec (`-`
 -- for an absence); the object; the revision (`-` for none); the cost; the guard (`lease`, `since`
--- or nothing) and the token or moment of it; then names and values of the indexed fields.
+-- or nothing) and the token or moment of it; of models that it was made from, since when its loader
+-- knows that it ends with them: names and moments; then names and values of the indexed fields.
 local KEY, BESIDE = KEYS[4], KEYS[5]
 local condition, codec, body = ARGV[5], ARGV[9], ARGV[10]
+local readers = find_readers()
 local before = read(KEY)
 local found = beside(BESIDE)
 local tags = ARGV[8] ~= '' and string.sub(ARGV[8], 2) or (before.there and before.tags or '')
@@ -18,15 +20,18 @@ local function is_written_since(since)
   return not from or from > since or (at and at > since)
 end
 
+local known = {}
+for name, moment in string.gmatch(ARGV[15], '(%S+) (%d+),') do known[name] = tonumber(moment) end
+
 local function is_guarded()
   if found.fenced then return false end
   if ARGV[13] == 'lease' then
-    return found.lease and found.lease.token == ARGV[14] and not fate_of(tags, found.lease.since)
+    return found.lease and found.lease.token == ARGV[14] and not fate_of(tags, found.lease.since, known)
   end
   local since, state = tonumber(ARGV[14]), state()
   return since and is_watched() and state.since and state.since <= since
     and state.epoch and state.epoch <= since
-    and not is_written_since(since) and not fate_of(tags, since)
+    and not is_written_since(since) and not fate_of(tags, since, known)
 end
 
 -- Nobody has to wait for what will not be stored.
@@ -100,7 +105,7 @@ if is_kept(entry) then
     fields[#fields + 1] = '_t'
     fields[#fields + 1] = indexed_tags
   end
-  for place = 15, #ARGV do fields[#fields + 1] = ARGV[place] end
+  for place = 16, #ARGV do fields[#fields + 1] = ARGV[place] end
   redis.call('HSET', KEY, unpack(fields))
   if entry.expires ~= '-' then reclaim(KEY, last_of(entry)) end
 end
@@ -115,4 +120,6 @@ local replaced = is_row and before.fingerprint == fingerprint
 -- of the model, who watches sees nothing.
 local unseen = codec ~= '-' and (not is_row or is_watched_by_others())
 if unseen or (not replaced and (before.row or (existed and not before.version))) then left() end
+-- A load changes nothing in the source, but what is found in the cache.
+tell(readers, ARGV[13] == '' and 'kmow' or 'o', KEY)
 return {1, entry.version}

@@ -5,6 +5,7 @@
 -- (nothing for none), and until when; the token of a fence to take down; the token of a fence to
 -- put up, and until when it stands.
 local KEY, BESIDE = KEYS[4], KEYS[5]
+local readers = find_readers()
 if ARGV[9] ~= '' then redis.call('HDEL', BESIDE, 'fence:' .. ARGV[9]) end
 local entry, found = read(KEY), beside(BESIDE)
 local there = entry.there
@@ -26,4 +27,5 @@ if ARGV[10] ~= '' then
   local fenced = state().fenced
   if not fenced or fenced < tonumber(ARGV[11]) then set('fenced', tonumber(ARGV[11])) end
 end
+tell(readers, 'kmow', KEY)
 return there and 1 or 0

@@ -60,6 +60,12 @@ pub(crate) async fn cards(harness: &Harness) -> Cache<Card> {
 #[derive(Clone)]
 pub(crate) struct Source(Arc<Inner>);
 
+impl std::fmt::Debug for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Source").finish_non_exhaustive()
+    }
+}
+
 struct Inner {
     cards: Mutex<BTreeMap<u64, Card>>,
     loads: AtomicUsize,
