@@ -43,6 +43,10 @@ advisories:
 movies *args:
     cargo run --release --example movies -- {{ args }}
 
+# The example of hooks by hand, with sqlx.
+sqlx:
+    cargo run -p larder-example-sqlx --example sqlx
+
 # Random filters on the embedded store against the evaluator that defines them.
 parity cases="200000":
     LARDER_CASES={{ cases }} cargo test --release -p larder-tests --test parity -- --nocapture
