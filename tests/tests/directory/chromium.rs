@@ -13,6 +13,7 @@ use std::time::Instant;
 use chromiumoxide::cdp::browser_protocol::emulation::{
     MediaFeature, SetDeviceMetricsOverrideParams,
 };
+use chromiumoxide::cdp::browser_protocol::input::InsertTextParams;
 use chromiumoxide::page::ScreenshotParams;
 use chromiumoxide::{Browser, BrowserConfig, Page};
 use futures_lite::StreamExt as _;
@@ -180,7 +181,8 @@ impl Chromium {
     pub(crate) async fn ask<T: DeserializeOwned>(&self, expression: &str) -> T {
         let answer = self.page.evaluate_expression(expression).await;
         let answer = answer.unwrap_or_else(|error| panic!("{expression}: {error}"));
-        answer.into_value().unwrap()
+        let value = answer.into_value();
+        value.unwrap_or_else(|error| panic!("{expression}: {error}"))
     }
 
     /// Waits until an expression is true.
@@ -207,10 +209,17 @@ impl Chromium {
         body.press_key(key).await.unwrap();
     }
 
-    /// Types, wherever the focus is.
+    /// Types, wherever the focus is, each letter by itself.
     pub(crate) async fn type_text(&self, text: &str) {
-        let body = self.page.find_element("body").await.unwrap();
-        body.type_str(text).await.unwrap();
+        for letter in text.chars().map(String::from) {
+            if letter.is_ascii() {
+                self.press(&letter).await;
+            } else {
+                // There is no key for it; it comes as from an input method.
+                let letter = InsertTextParams::new(letter);
+                self.page.execute(letter).await.unwrap();
+            }
+        }
     }
 
     pub(crate) async fn click(&self, selector: &str) {

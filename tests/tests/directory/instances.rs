@@ -8,7 +8,7 @@ use larder::redis::RedisBuilder;
 use larder::{Cache, Store};
 use larder_testkit::server::{Kind, offline, shared};
 
-use crate::attacks::hostile_queries_find_nobody;
+use crate::attacks::hostile_queries_are_words;
 use crate::site::{Filled, Site, file};
 
 /// A namespace of its own on the server that tests share.
@@ -74,7 +74,7 @@ async fn an_edit_through_one_is_seen_on_the_other_at_once() {
     assert_eq!(one.get("/people/321").await.status, 404);
     assert_eq!(one.get("/?q=wanda").await.count(), "Nobody was found.");
     assert_eq!(one.get("/").await.count(), "1–24 of 320 people");
-    hostile_queries_find_nobody(&one).await;
+    hostile_queries_are_words(&one).await;
     // Once both know everybody again, lists are kept again.
     one.until_kept("/?q=anna").await;
     clear(&url).await;

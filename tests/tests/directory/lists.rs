@@ -61,7 +61,8 @@ async fn filters_and_orders_hold() {
     let site = Site::open().await;
     let both = site.get("/?team=Research&city=Kyoto").await;
     let cell = |page: &Answer, class: &str| -> BTreeSet<String> {
-        let cells = page.body.split(&format!("<td class=\"{class}\"")).skip(1);
+        let begin = format!("<td class=\"{class}\"");
+        let cells = page.body.split(&begin).skip(1);
         let cells = cells.map(|cell| crate::site::between(cell, ">", "<").to_owned());
         cells.collect()
     };

@@ -11,7 +11,7 @@ const SAMPLE: usize = 320;
 const FIRST: [&str; 40] = [
     "Ada", "Adèle", "Aiko", "Amara", "Andrea", "Anna", "Anton", "Bea", "Björn", "Carlos", "Chidi",
     "Clara", "Dana", "Dario", "Elif", "Emeka", "Farah", "Finn", "Grace", "Hana", "Hugo", "Ines",
-    "Ivo", "Jonas", "José", "Kaya", "Leila", "Łucja", "Marek", "Mina", "Noor", "Olga", "Priya",
+    "Ivo", "Jonas", "José", "Kaya", "Leila", "Lucía", "Marek", "Mina", "Noor", "Olga", "Priya",
     "Rafael", "Sanna", "Tariq", "Uma", "Viktor", "Yuki", "Zoë",
 ];
 
@@ -168,7 +168,6 @@ fn plain(name: &str) -> String {
         'è'..='ë' => Some('e'),
         'ì'..='ï' | 'ı' => Some('i'),
         'ò'..='ö' => Some('o'),
-        'ł' => Some('l'),
         '’' => None,
         other => Some(other),
     };
