@@ -31,6 +31,9 @@ pub(crate) struct Form {
     pub(crate) version: String,
 }
 
+/// The fields, in the order in which they are shown.
+pub(crate) const FIELDS: [&str; 7] = ["name", "title", "team", "city", "email", "joined", "bio"];
+
 /// What is wrong with a form, by field.
 pub(crate) type Wrong = BTreeMap<&'static str, String>;
 

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::layout::{self, Place};
-use crate::form::{Form, MAX_BIO, MAX_EMAIL, MAX_NAME, MAX_TITLE, Wrong};
+use crate::form::{FIELDS, Form, MAX_BIO, MAX_EMAIL, MAX_NAME, MAX_TITLE, Wrong};
 use crate::people::{CITIES, PersonCard, TEAMS};
 
 /// The page on which somebody is added.
@@ -119,14 +119,16 @@ fn fields(
             div .notice.bad role="alert" {
                 p { strong { "Nothing was saved yet." } " There is something to mend:" }
                 ul {
-                    @for (name, what) in wrong { li { a href=(format!("#{name}")) { (what) } } }
+                    @for name in FIELDS {
+                        @if let Some(what) = wrong.get(name) { li { a href=(format!("#{name}")) { (what) } } }
+                    }
                 }
             }
         }
         form .person action=(action) method="post" {
             input type="hidden" name="version" value=(form.version);
             (field("name", "Name", &form.name, None).input("text", Some(MAX_NAME), "off"))
-            (field("title", "Title", &form.title, Some("What they do.")).input("text", Some(MAX_TITLE), "off"))
+            (field("title", "Title", &form.title, None).input("text", Some(MAX_TITLE), "off"))
             (field("team", "Team", &form.team, None).select(&TEAMS))
             (field("city", "City", &form.city, None).select(&CITIES))
             (field("email", "Email", &form.email, None).input("email", Some(MAX_EMAIL), "off"))

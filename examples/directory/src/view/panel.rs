@@ -38,7 +38,7 @@ pub(crate) fn panel(shown: &Shown) -> Markup {
             div .notice.bad { p { strong { "Last trouble: " } (trouble) } }
         }
         dl .totals {
-            div { dt { "From the cache" } dd { (kept) } }
+            div { dt { "From cache" } dd { (kept) } }
             div { dt { "Made" } dd { (made) } }
             div { dt { "Hit ratio" } dd { (ratio(totals.hit_ratio())) } }
         }
