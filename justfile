@@ -43,6 +43,10 @@ advisories:
 movies *args:
     cargo run --release --example movies -- {{ args }}
 
+# The example of a web service: people, searched and edited, their pages cached.
+directory *args:
+    cargo run --release -p larder-example-directory -- {{ args }}
+
 # The example of hooks by hand, with sqlx.
 sqlx:
     cargo run -p larder-example-sqlx --example sqlx
