@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 
 use crate::codec;
 use crate::counters::{Counters, LoadStats};
-use crate::deps::{self, Side};
+use crate::deps::{self, Scope, Side};
 use crate::document::Document;
 use crate::error::{Error, ErrorKind, Invalid, Result};
 use crate::expr::Expr;
@@ -314,11 +314,7 @@ impl<M: CacheModel> Cache<M> {
     /// A read that is taken down.
     async fn get_within(&self, key: IdKey) -> Result<Option<Arc<M>>> {
         let scope = deps::current().unwrap_or_default();
-        scope.reads_ids(self, std::slice::from_ref(&key)).await;
-        let found = self.fetch(&key).await?;
-        if let Some(found) = &found {
-            scope.found(self, &key, found).await;
-        }
+        let found = self.fetch_within(&scope, &key).await?;
         self.read(&key, found).await
     }
 
@@ -376,7 +372,7 @@ impl<M: CacheModel> Cache<M> {
         let keys: Vec<IdKey> = ids.into_iter().map(IdLike::key).collect();
         let scope = deps::current();
         if let Some(scope) = &scope {
-            scope.reads_ids(self, &keys).await;
+            scope.reads_ids(self, &keys, true).await;
         }
         let found = self
             .inner
@@ -385,8 +381,10 @@ impl<M: CacheModel> Cache<M> {
             .await?;
         let mut objects = Vec::with_capacity(found.len());
         for (key, found) in keys.iter().zip(found) {
-            if let (Some(scope), Some(found)) = (&scope, &found) {
-                scope.found(self, key, found).await;
+            match (&scope, &found) {
+                (Some(scope), Some(found)) => scope.found(self, key, found).await,
+                (Some(scope), None) => scope.missed(self.model(), key),
+                (None, _) => {}
             }
             objects.push(self.read(key, found).await?);
         }
@@ -589,7 +587,7 @@ impl<M: CacheModel> Cache<M> {
     pub async fn contains<Q: IdLike<M::Id> + ?Sized>(&self, id: &Q) -> Result<bool> {
         let key = id.key();
         if let Some(scope) = deps::current() {
-            scope.reads_ids(self, std::slice::from_ref(&key)).await;
+            return Ok(self.fetch_within(&scope, &key).await?.is_some());
         }
         Ok(
             match self
@@ -802,6 +800,17 @@ impl<M: CacheModel> Cache<M> {
 
     pub(crate) fn loads(&self) -> &Arc<Loads> {
         self.inner.model.loads()
+    }
+
+    /// A plain read, taken down.
+    async fn fetch_within(&self, scope: &Scope, key: &IdKey) -> Result<Option<Found>> {
+        scope.reads_ids(self, std::slice::from_ref(key), true).await;
+        let found = self.fetch(key).await?;
+        match &found {
+            Some(found) => scope.found(self, key, found).await,
+            None => scope.missed(self.model(), key),
+        }
+        Ok(found)
     }
 
     async fn fetch(&self, key: &IdKey) -> Result<Option<Found>> {

@@ -39,6 +39,10 @@ use crate::store::{BoxFuture, CacheStore, Found, Model, Store, Want};
 /// How much one scope takes down; then ids and filters of a model become the model as a whole.
 pub const MAX_DEPENDENCIES: usize = 256;
 
+/// How much one scope takes down with the tags of entries that were read; with more of it nothing
+/// is stored.
+const MAX_TAGS: usize = 4 * MAX_DEPENDENCIES;
+
 /// What all tags of dependencies begin with.
 const MARK: &str = "dep:";
 
@@ -84,7 +88,7 @@ pub fn whole_tag(model: &str) -> String {
 /// The tag of one filter, whole or not.
 fn filter_tag(model: &str, expr: &Expr, whole: bool) -> String {
     let kind = if whole { 'c' } else { 'f' };
-    // Of two filters with one number, writes to either end the pages of both.
+    // Of two filters with one number, a write that concerns one ends the pages of both.
     let number = foldhash::fast::FixedState::default();
     let number = std::hash::BuildHasher::hash_one(&number, expr.canonical());
     format!("{MARK}{kind}:{model}:{number:016x}")
@@ -258,7 +262,13 @@ impl Scope {
         }
     }
 
-    pub(crate) async fn reads_ids<M: CacheModel>(&self, cache: &Cache<M>, keys: &[IdKey]) {
+    /// Before these are read; `plainly` if they are not loaded where they are not there.
+    pub(crate) async fn reads_ids<M: CacheModel>(
+        &self,
+        cache: &Cache<M>,
+        keys: &[IdKey],
+        plainly: bool,
+    ) {
         let model = cache.model();
         self.follow(cache.store(), model).await;
         for key in keys {
@@ -269,7 +279,7 @@ impl Scope {
         }
         let readers = &model.loads().readers;
         for key in keys {
-            readers.note_id(key);
+            readers.note_id(key, plainly);
         }
         self.note_whole(model);
         readers.make_room(model.schema().name()).await;
@@ -328,6 +338,17 @@ impl Scope {
         let gave_up = |scope: &Self| scope.0.record.lock().read.contains_key(&tag);
         if self.chain().any(gave_up) {
             model.loads().readers.note_whole();
+        }
+    }
+
+    /// After a plain read that found nothing: what another program loads is not told by its id.
+    pub(crate) fn missed(&self, model: &Model, key: &IdKey) {
+        let name = model.schema().name();
+        let tag = id_tag(name, key);
+        for scope in self.chain() {
+            if let Some(read) = scope.0.record.lock().read.get_mut(&tag) {
+                read.tags.push(found_tag(name));
+            }
         }
     }
 
@@ -398,11 +419,16 @@ impl Record {
             if self.read.contains_key(&whole_tag(&model)) {
                 return;
             }
-            if self.read.len() >= MAX_DEPENDENCIES && !self.read.contains_key(&key) {
+            let things = self
+                .read
+                .values()
+                .filter(|read| whole(&read.what).is_some());
+            if !self.read.contains_key(&key) && things.count() >= MAX_DEPENDENCIES {
                 self.read
                     .retain(|_, read| whole(&read.what).as_ref() != Some(&model));
                 let read = Read {
-                    tags: vec![whole_tag(&model), model_tag(&model)],
+                    // Also what others load may concern what was found before.
+                    tags: vec![whole_tag(&model), model_tag(&model), found_tag(&model)],
                     what: Dependency::Model {
                         model: Arc::clone(&model),
                     },
@@ -410,6 +436,11 @@ impl Record {
                 self.read.insert(whole_tag(&model), read);
                 return;
             }
+        }
+        if self.read.len() >= MAX_TAGS && !self.read.contains_key(&key) {
+            // Made from so much that is made from so much.
+            self.doomed = true;
+            return;
         }
         self.read.entry(key).or_insert_with(|| Read {
             what: what.clone(),

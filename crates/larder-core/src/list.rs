@@ -15,7 +15,9 @@ use crate::fact::Fact;
 use crate::find::{Find, fetch_quietly, is_page, next};
 use crate::flight::{Follow, Joined, Lead, Overtaken};
 use crate::id::IdKey;
-use crate::load::{Alarm, Bring, FillContext, LoadError, Loaded, came_to_nothing, many, searched};
+use crate::load::{
+    Alarm, Bring, FillContext, JOINED_ROUNDS, LoadError, Loaded, came_to_nothing, many, searched,
+};
 use crate::model::{CacheModel, Object};
 use crate::policy::Policy;
 use crate::query::{Answer, Extent, Order, Page, Place, Projection, Query, Row, Total, Truncation};
@@ -93,9 +95,13 @@ impl<M: CacheModel> Find<'_, M> {
         };
         scope.reads_filter(cache, &query.expr, true).await;
         let page = cache.list(&query, policy, bring).await?;
-        if !page.covered && cache.store().leases().is_some() {
-            // A fence may stand, whose writer nobody hears of any more.
-            scope.doom();
+        if !page.covered {
+            if cache.store().leases().is_some() {
+                // A fence may stand, whose writer nobody hears of any more.
+                scope.doom();
+            }
+            let ends = |ttl| cache.store().now().saturating_add(ttl);
+            scope.ends(cache.lifetime_under(policy).map(ends));
         }
         Ok(page)
     }
@@ -146,6 +152,7 @@ impl<M: CacheModel> Cache<M> {
 
     async fn list(&self, query: &Query, policy: &Policy, bring: Bring<M>) -> Result<Page<Arc<M>>> {
         let mut bring = Some(bring);
+        let mut rounds = 0;
         loop {
             let fact = self.loads().facts.covers(&query.expr, self.store().now());
             if let Some(fact) = fact {
@@ -156,6 +163,7 @@ impl<M: CacheModel> Cache<M> {
                 self.loads().facts.end(&fact);
             }
             let runtime = self.runtime()?;
+            let mut has_joined = false;
             let follow = match self.join_list(&query.expr)? {
                 Ok(lead) => {
                     let follow = lead.follow();
@@ -176,7 +184,10 @@ impl<M: CacheModel> Cache<M> {
                     }
                     follow
                 }
-                Err(follow) => follow,
+                Err(follow) => {
+                    has_joined = true;
+                    follow
+                }
             };
             let mut alarm = policy
                 .hard_timeout
@@ -193,6 +204,13 @@ impl<M: CacheModel> Cache<M> {
                 && let Some(page) = self.covered(query, fact).await?
             {
                 return Ok(page);
+            }
+            // On a store that others share, one of them may have written since that load began,
+            // before it was joined.
+            rounds += 1;
+            let shared = self.store().leases().is_some();
+            if has_joined && shared && bring.is_some() && rounds <= JOINED_ROUNDS {
+                continue;
             }
             return self.answered(query, &list);
         }

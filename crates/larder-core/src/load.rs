@@ -25,7 +25,7 @@ use crate::id::{IdKey, IdLike};
 use crate::model::CacheModel;
 use crate::policy::Policy;
 use crate::runtime::{Runtime, TokioRuntime};
-use crate::store::{BoxFuture, CacheStore, Found, Lifetime, Probe, Times, Want};
+use crate::store::{BoxFuture, CacheStore, Found, Lifetime, Probe, Stored, Times, Want};
 
 pub(crate) use self::fill::failure;
 pub use self::fill::{FillContext, LoadError, Loaded};
@@ -40,6 +40,9 @@ pub(crate) type Bring<M> = Box<
         ) -> BoxFuture<'static, Result<Vec<Arc<M>>>>
         + Send,
 >;
+
+/// How often who joined a load on a shared store that kept nothing loads or joins once more.
+pub(crate) const JOINED_ROUNDS: usize = 3;
 
 /// What is known of a key when a load of it is asked for.
 enum Looked {
@@ -62,8 +65,8 @@ enum Glance {
 /// What a caller has of a key.
 enum Answer<M> {
     Ready(Option<Arc<M>>),
-    /// With what is served should the load fail.
-    Waiting(Follow<Landing, Threat>, Option<Arc<M>>),
+    /// With what is served should the load fail, and whether others had begun it.
+    Waiting(Follow<Landing, Threat>, Option<Arc<M>>, bool),
     /// Too many are being loaded.
     Full,
 }
@@ -252,14 +255,41 @@ impl<M: CacheModel> Cache<M> {
         let Some(scope) = deps::current() else {
             return self.obtain(look(keys).await?, policy, bring).await;
         };
-        scope.reads_ids(self, &keys).await;
+        scope.reads_ids(self, &keys, false).await;
         let looked = look(keys.clone()).await?;
+        let now = self.store().now();
+        let before: Vec<Option<(u64, Option<Timestamp>, bool)>> = looked
+            .iter()
+            .map(|(_, looked)| {
+                let (Looked::Found(Some(found)) | Looked::Eager(found)) = looked else {
+                    return None;
+                };
+                Some((found.version, found.expires_at, found.is_stale(now)))
+            })
+            .collect();
         let answers = self.obtain(looked, policy, bring).await?;
         let found = self.look_many(&keys).await?;
         let shared = self.store().leases().is_some();
-        for ((key, found), answer) in keys.iter().zip(found).zip(&answers) {
+        for (((key, found), answer), before) in keys.iter().zip(found).zip(&answers).zip(before) {
+            if let Some((version, expires_at, was_stale)) = before {
+                if !was_stale {
+                    scope.ends(expires_at);
+                }
+                // Perhaps the old one was answered, and it is not known what that was made from.
+                let may_be_old = !was_stale || !policy.revalidate.is_zero();
+                if may_be_old && found.as_ref().is_some_and(|found| found.version != version) {
+                    scope.doom();
+                }
+            }
             match found {
-                Some(found) => scope.found(self, key, &found).await,
+                Some(found) => {
+                    if let (Stored::Live(there), Some(answer)) = (&found.object, answer)
+                        && !std::ptr::addr_eq(Arc::as_ptr(there), Arc::as_ptr(answer))
+                    {
+                        scope.doom();
+                    }
+                    scope.found(self, key, &found).await;
+                }
                 // What was overtaken, or stands behind a fence. Absence may just not be kept,
                 // which only matters where others write.
                 None if answer.is_some() || shared => scope.doom(),
@@ -566,11 +596,11 @@ impl<M: CacheModel> Cache<M> {
             true => self.max_loads(),
             false => usize::MAX,
         };
-        let follow = match self.loads().entries.join(key, most) {
+        let (follow, has_joined) = match self.loads().entries.join(key, most) {
             Joined::Full => return fallback.map(|stale| Answer::Ready(Some(stale))),
             Joined::Follow(follow) => {
                 self.counters().waiters.add(1);
-                follow
+                (follow, true)
             }
             Joined::Lead(lead) => {
                 let follow = lead.follow();
@@ -580,10 +610,10 @@ impl<M: CacheModel> Cache<M> {
                     stale,
                     guard: None,
                 });
-                follow
+                (follow, false)
             }
         };
-        Some(Answer::Waiting(follow, fallback))
+        Some(Answer::Waiting(follow, fallback, has_joined))
     }
 
     pub(crate) fn too_many(&self) -> Error {
@@ -598,12 +628,66 @@ impl<M: CacheModel> Cache<M> {
     }
 
     /// Answers for each key: from what was found, or by loading.
+    ///
+    /// Who joined a load on a store that others share looks again behind it: another program may
+    /// have written since that load began, before it was joined. What was kept nobody had written;
+    /// what was not is loaded anew, a few times at most.
     async fn obtain(
         &self,
         looked: Vec<(IdKey, Looked)>,
         policy: &Policy,
         bring: Bring<M>,
     ) -> Result<Vec<Option<Arc<M>>>> {
+        let mut bring = Some(bring);
+        if self.store().leases().is_none() {
+            let answers = self.obtain_once(looked, policy, &mut bring).await?;
+            return Ok(answers.into_iter().map(|(answer, _)| answer).collect());
+        }
+        let keys: Vec<IdKey> = looked.iter().map(|(key, _)| key.clone()).collect();
+        let mut places: Vec<usize> = (0..keys.len()).collect();
+        let mut answers = vec![None; keys.len()];
+        let mut looked = looked;
+        for round in 0..=JOINED_ROUNDS {
+            let once = self.obtain_once(looked, policy, &mut bring).await?;
+            let mut joined = Vec::new();
+            for (place, (answer, has_joined)) in places.into_iter().zip(once) {
+                answers[place] = answer;
+                joined.extend(has_joined.then_some(place));
+            }
+            if joined.is_empty() {
+                break;
+            }
+            let again: Vec<IdKey> = joined.iter().map(|place| keys[*place].clone()).collect();
+            let found = self.look_many(&again).await?;
+            let now = self.store().now();
+            (places, looked) = (Vec::new(), Vec::new());
+            for ((place, key), found) in joined.into_iter().zip(again).zip(found) {
+                match found.filter(|found| !found.is_stale(now)) {
+                    Some(found) if found.is_absent() => answers[place] = None,
+                    Some(found) => match self.open(&key, found).await? {
+                        Some((object, _)) => answers[place] = Some(object),
+                        None => places.push(place),
+                    },
+                    None => places.push(place),
+                }
+                if places.last() == Some(&place) {
+                    looked.push((key, Looked::Found(None)));
+                }
+            }
+            if places.is_empty() || bring.is_none() || round == JOINED_ROUNDS {
+                break;
+            }
+        }
+        Ok(answers)
+    }
+
+    /// One round of it; says of each answer whether it is that of a load that others had begun.
+    async fn obtain_once(
+        &self,
+        looked: Vec<(IdKey, Looked)>,
+        policy: &Policy,
+        bring: &mut Option<Bring<M>>,
+    ) -> Result<Vec<(Option<Arc<M>>, bool)>> {
         let mut verdicts = Vec::with_capacity(looked.len());
         for (key, looked) in looked {
             let verdict = self.verdict(&key, looked, policy).await;
@@ -645,7 +729,9 @@ impl<M: CacheModel> Cache<M> {
             };
             answers.push(answer.unwrap_or(Answer::Full));
         }
-        if !leads.is_empty() {
+        if !leads.is_empty()
+            && let Some(bring) = bring.take()
+        {
             self.spawn(runtime.clone()?, leads, policy.clone(), bring);
         }
         let mut alarms = [policy.soft_timeout, policy.hard_timeout].map(|after| {
@@ -657,27 +743,31 @@ impl<M: CacheModel> Cache<M> {
         let mut served = Vec::with_capacity(answers.len());
         for answer in answers {
             served.push(match answer {
-                Answer::Ready(object) => object,
+                Answer::Ready(object) => (object, false),
                 Answer::Full => return Err(self.too_many()),
-                Answer::Waiting(follow, stale) => self.served(follow, stale, &mut alarms).await?,
+                Answer::Waiting(follow, stale, has_joined) => {
+                    let served = self.served(follow, stale, &mut alarms).await?;
+                    (served.0, has_joined && served.1)
+                }
             });
         }
         Ok(served)
     }
 
-    /// Waits for a flight as long as the policy lets a caller wait.
+    /// Waits for a flight as long as the policy lets a caller wait; says whether it is the
+    /// flight's answer.
     async fn served(
         &self,
         follow: Follow<Landing, Threat>,
         stale: Option<Arc<M>>,
         [soft, hard]: &mut [Option<Alarm>; 2],
-    ) -> Result<Option<Arc<M>>> {
+    ) -> Result<(Option<Arc<M>>, bool)> {
         let alarm = match (&stale, soft) {
             (Some(_), Some(soft)) => Some(soft),
             _ => hard.as_mut(),
         };
         let failed = match self.patient(follow, alarm).await {
-            Ok(Some(object)) => return object.map(typed).transpose(),
+            Ok(Some(object)) => return Ok((object.map(typed).transpose()?, true)),
             Ok(None) => came_to_nothing().with_model(self.schema().name()),
             Err(failed) => failed,
         };
@@ -688,7 +778,7 @@ impl<M: CacheModel> Cache<M> {
             ErrorKind::Timeout => Staleness::TimedOut,
             _ => Staleness::Failed,
         });
-        Ok(Some(stale))
+        Ok((Some(stale), false))
     }
 
     /// Waits for a flight until the alarm rings; `None` if the flight came to nothing.

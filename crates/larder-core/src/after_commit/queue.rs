@@ -109,10 +109,22 @@ impl<M: CacheModel> Queue<M> {
 
     pub(super) fn widen(&mut self, filter: Filter<M>) {
         self.filters.push(filter);
+        self.overwritten();
     }
 
     pub(super) fn clear(&mut self) {
         self.all = true;
+        self.overwritten();
+    }
+
+    /// Rows that were written before something that may have written them again: what they are
+    /// now, nobody knows.
+    fn overwritten(&mut self) {
+        for work in &mut self.rows {
+            work.change.after = Row::Unknown;
+            work.put = None;
+            work.anew = true;
+        }
     }
 
     /// Notes what became of a row: of two changes, what was before the first and what is behind
@@ -186,6 +198,9 @@ impl<M: CacheModel> AnyQueue for Queue<M> {
 
     fn join(&mut self, later: Box<dyn Any>) {
         if let Ok(later) = later.downcast::<Self>() {
+            if later.all || !later.filters.is_empty() {
+                self.overwritten();
+            }
             for work in later.rows {
                 let anew = work.anew;
                 let key = work.change.key.clone();

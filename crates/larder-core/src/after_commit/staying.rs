@@ -30,12 +30,13 @@ impl<T: Send + 'static> Future for Staying<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        let Some(work) = self.work.as_mut() else {
+        // Taken out, so that what panics goes with its panic.
+        let Some(mut work) = self.work.take() else {
             return Poll::Pending;
         };
         let polled = work.as_mut().poll(context);
-        if polled.is_ready() {
-            self.work = None;
+        if polled.is_pending() {
+            self.work = Some(work);
         }
         polled
     }
@@ -43,10 +44,7 @@ impl<T: Send + 'static> Future for Staying<T> {
 
 impl<T: Send + 'static> Drop for Staying<T> {
     fn drop(&mut self) {
-        // What panicked does not go on.
-        if let (Some(work), Some(runtime), false) =
-            (self.work.take(), &self.runtime, std::thread::panicking())
-        {
+        if let (Some(work), Some(runtime)) = (self.work.take(), &self.runtime) {
             runtime.spawn(Box::pin(async move { drop(work.await) }));
         }
     }

@@ -39,8 +39,9 @@ struct Known {
     pages: Vec<Pages>,
     /// Until when a shared store has been told of pages, by their model.
     announced: HashMap<usize, Timestamp>,
-    /// What was read, and when last, as a number that grows.
-    ids: HashMap<IdKey, u64>,
+    /// What was read, and when last, as a number that grows; and whether by somebody who loads
+    /// nothing, and sees what others load.
+    ids: HashMap<IdKey, (u64, bool)>,
     filters: HashMap<String, Filter>,
     whole: Option<u64>,
     last: u64,
@@ -48,7 +49,8 @@ struct Known {
 
 #[derive(Debug)]
 struct Filter {
-    expr: Arc<Expr>,
+    /// More than one if their numbers are the same.
+    exprs: Vec<Expr>,
     whole: bool,
     last: u64,
 }
@@ -99,14 +101,14 @@ pub(crate) struct Effect {
 
 impl Effect {
     fn hits(&self, filter: &Filter, load: bool) -> bool {
-        let expr = &*filter.expr;
+        let mut exprs = filter.exprs.iter();
         if !filter.whole {
-            return self.was.concerns_cache(expr) || self.is.concerns_cache(expr);
+            return exprs.any(|expr| self.was.concerns_cache(expr) || self.is.concerns_cache(expr));
         }
         let was = self.source_was.as_ref().unwrap_or(&self.was);
         let is = self.source_is.as_ref().unwrap_or(&self.is);
         // A load changes nothing in the source.
-        !load && (was.concerns_source(expr) || is.concerns_source(expr))
+        !load && exprs.any(|expr| was.concerns_source(expr) || is.concerns_source(expr))
     }
 }
 
@@ -128,8 +130,10 @@ impl Known {
     /// What effects end. A load ends only what showed what the cache happened to have.
     fn ending(&self, model: &str, effects: &[Effect], load: bool) -> Ending {
         let mut ending = Ending::default();
-        for effect in effects.iter().filter(|_| !load) {
-            if let Some(last) = self.ids.get(&effect.id) {
+        for effect in effects {
+            if let Some((last, plainly)) = self.ids.get(&effect.id)
+                && (*plainly || !load)
+            {
                 ending.tags.push(id_tag(model, &effect.id));
                 ending.ids.push((effect.id.clone(), *last));
             }
@@ -140,9 +144,11 @@ impl Known {
                 ending.filters.push((tag.clone(), filter.last));
             }
         }
-        if let Some(last) = self.whole.filter(|_| !effects.is_empty()) {
+        // Whoever gives up taking down things one by one, now or later, may have read one of these
+        // before.
+        if !ending.tags.is_empty() || (self.whole.is_some() && !effects.is_empty()) {
             ending.tags.push(whole_tag(model));
-            ending.whole = Some(last);
+            ending.whole = self.whole;
         }
         ending
     }
@@ -154,7 +160,7 @@ impl Known {
             return ending;
         }
         ending.tags.push(model_tag(model));
-        ending.ids = self.ids.iter().map(|(id, at)| (id.clone(), *at)).collect();
+        ending.ids = self.ids.iter().map(|(id, at)| (id.clone(), at.0)).collect();
         let filters = self.filters.iter();
         ending.filters = filters.map(|(tag, f)| (tag.clone(), f.last)).collect();
         ending.whole = self.whole;
@@ -166,8 +172,8 @@ impl Known {
         let mut ending = Ending::default();
         if self.ids.len() > MAX_IDS {
             let mut ids: Vec<_> = self.ids.iter().collect();
-            ids.sort_by_key(|(_, last)| **last);
-            for (id, last) in ids.into_iter().take(MAX_IDS / 2) {
+            ids.sort_by_key(|(_, (last, _))| *last);
+            for (id, (last, _)) in ids.into_iter().take(MAX_IDS / 2) {
                 ending.tags.push(id_tag(model, id));
                 ending.ids.push((id.clone(), *last));
             }
@@ -186,7 +192,7 @@ impl Known {
     /// Forgets what has ended, unless somebody has read it since.
     fn settle(&mut self, ending: &Ending) {
         for (id, last) in &ending.ids {
-            if self.ids.get(id) == Some(last) {
+            if self.ids.get(id).is_some_and(|(known, _)| known == last) {
                 self.ids.remove(id);
             }
         }
@@ -208,21 +214,26 @@ impl Readers {
         self.any.load(Ordering::SeqCst)
     }
 
-    pub(super) fn note_id(&self, id: &IdKey) {
+    pub(super) fn note_id(&self, id: &IdKey, plainly: bool) {
         let known = &mut *self.known.lock();
         let now = known.next();
-        known.ids.insert(id.clone(), now);
+        let (last, known) = known.ids.entry(id.clone()).or_default();
+        *last = now;
+        *known |= plainly;
     }
 
     pub(super) fn note_filter(&self, tag: String, expr: &Expr, whole: bool) {
         let known = &mut *self.known.lock();
         let last = known.next();
         let filter = known.filters.entry(tag).or_insert_with(|| Filter {
-            expr: Arc::new(expr.clone()),
+            exprs: Vec::new(),
             whole,
             last,
         });
         filter.last = last;
+        if !filter.exprs.contains(expr) {
+            filter.exprs.push(expr.clone());
+        }
     }
 
     pub(super) fn note_whole(&self) {

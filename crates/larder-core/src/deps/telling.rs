@@ -178,12 +178,12 @@ impl Telling {
 
 impl Drop for Telling {
     fn drop(&mut self) {
-        if self.over || !self.asked {
-            return;
-        }
-        let Some(loads) = self.loads.take() else {
+        let Some(loads) = self.loads.take().filter(|_| !self.over) else {
             return;
         };
+        if !loads.readers.are_there() {
+            return;
+        }
         let schema = Arc::clone(&self.schema);
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
             runtime.spawn(async move { loads.readers.tell_all(schema.name()).await });

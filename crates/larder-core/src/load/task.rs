@@ -440,6 +440,10 @@ impl<M: CacheModel> Cache<M> {
             None => {
                 let mut put = Put::new(key.clone(), Content::Absent);
                 let absent = ttl.map_or(policy.absent_ttl, |ttl| policy.absent_ttl.min(ttl));
+                let left = said
+                    .until
+                    .map(|until| until.saturating_since(self.store().now()));
+                let absent = left.map_or(absent, |left| absent.min(left));
                 put.lifetime = Lifetime::For(absent);
                 put
             }
