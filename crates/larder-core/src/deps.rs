@@ -55,8 +55,18 @@ static SCOPES: AtomicUsize = AtomicUsize::new(0);
 
 /// The tag of what was made from the entry with this id, or from its absence.
 pub fn id_tag(model: &str, id: &IdKey) -> String {
+    tag_of_id('k', model, id)
+}
+
+/// The tag of what was made from there being no entry with this id, where none was loaded: a load
+/// brings one.
+pub fn miss_tag(model: &str, id: &IdKey) -> String {
+    tag_of_id('n', model, id)
+}
+
+fn tag_of_id(kind: char, model: &str, id: &IdKey) -> String {
     use fmt::Write as _;
-    let mut tag = format!("{MARK}k:{model}:");
+    let mut tag = format!("{MARK}{kind}:{model}:");
     for byte in id.as_bytes() {
         // Writing to a string does not fail.
         let _ = write!(tag, "{byte:02x}");
@@ -347,7 +357,7 @@ impl Scope {
         let tag = id_tag(name, key);
         for scope in self.chain() {
             if let Some(read) = scope.0.record.lock().read.get_mut(&tag) {
-                read.tags.push(found_tag(name));
+                read.tags.push(miss_tag(name, key));
             }
         }
     }

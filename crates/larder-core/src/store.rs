@@ -298,7 +298,8 @@ pub trait Leases: Send + Sync {
     /// it, in the same step. By the tags of [`deps`](crate::deps), of which these end:
     /// - with a put that is stored, or a removal: [`id_tag`], [`list_tag`], [`found_tag`] and
     ///   [`whole_tag`];
-    /// - with a put under a guard, which changes nothing in the source: [`found_tag`] alone;
+    /// - with a put under a guard, which changes nothing in the source: [`found_tag`], and
+    ///   [`miss_tag`];
     /// - with a fence: as with a removal;
     /// - with [`remove_where`](CacheStore::remove_where): [`model_tag`].
     ///
@@ -308,6 +309,7 @@ pub trait Leases: Send + Sync {
     /// [`id_tag`]: crate::deps::id_tag
     /// [`list_tag`]: crate::deps::list_tag
     /// [`found_tag`]: crate::deps::found_tag
+    /// [`miss_tag`]: crate::deps::miss_tag
     /// [`whole_tag`]: crate::deps::whole_tag
     /// [`model_tag`]: crate::deps::model_tag
     fn depend<'a>(

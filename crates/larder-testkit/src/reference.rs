@@ -63,7 +63,7 @@ struct Entries {
 #[derive(Debug)]
 enum Done {
     Written(IdKey),
-    Loaded,
+    Loaded(IdKey),
     Removed,
 }
 
@@ -77,7 +77,7 @@ impl Done {
                 deps::found_tag(model),
                 deps::whole_tag(model),
             ],
-            Self::Loaded => vec![deps::found_tag(model)],
+            Self::Loaded(id) => vec![deps::found_tag(model), deps::miss_tag(model, &id)],
             Self::Removed => vec![deps::model_tag(model)],
         }
     }
@@ -258,7 +258,7 @@ impl Entries {
         self.touch(Some(put.id.clone()));
         self.done.push(match put.guard {
             None => Done::Written(put.id.clone()),
-            Some(_) => Done::Loaded,
+            Some(_) => Done::Loaded(put.id.clone()),
         });
         if let Some(displaced) = &put.displaced {
             displaced.tell(self.fresh(&put.id, now).cloned());

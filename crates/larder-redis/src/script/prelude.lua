@@ -159,7 +159,7 @@ local function tell(readers, kinds, key)
   local ended = {}
   for kind in string.gmatch(kinds, '.') do
     local tag = '-dep%3A' .. kind .. '%3A' .. NAME
-    if kind == 'k' then
+    if kind == 'k' or kind == 'n' then
       local id = string.sub(key, #NAMESPACE + #NAME + 2)
       id = string.gsub(id, '%%(%x%x)', function(hex) return string.char(tonumber(hex, 16)) end)
       local function hex(byte) return string.format('%02x', string.byte(byte)) end

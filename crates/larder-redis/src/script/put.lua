@@ -121,5 +121,5 @@ local replaced = is_row and before.fingerprint == fingerprint
 local unseen = codec ~= '-' and (not is_row or is_watched_by_others())
 if unseen or (not replaced and (before.row or (existed and not before.version))) then left() end
 -- A load changes nothing in the source, but what is found in the cache.
-tell(readers, ARGV[13] == '' and 'kmow' or 'o', KEY)
+tell(readers, ARGV[13] == '' and 'kmow' or 'on', KEY)
 return {1, entry.version}

@@ -333,11 +333,18 @@ pub async fn callers_of_one_list_share_one_load(harness: Harness) {
     let behind = begin(&cache, &source);
     source.begun().await;
     source.release();
-    for task in others.into_iter().chain([first]) {
-        assert_eq!(ids(&task.await.unwrap().unwrap()), [1, 4, 7]);
+    assert_eq!(ids(&first.await.unwrap().unwrap()), [1, 4, 7]);
+    // Where other programs may have removed it before they joined, they ask again.
+    let shared = harness.expected().leases;
+    for task in others {
+        let seen = ids(&task.await.unwrap().unwrap());
+        match shared {
+            true => assert_eq!(seen, [1, 4, 7, 20]),
+            false => assert_eq!(seen, [1, 4, 7]),
+        }
     }
     assert_eq!(ids(&behind.await.unwrap().unwrap()), [1, 4, 7, 20]);
-    assert_eq!(source.loads(), 2);
+    assert!(source.loads() == 2 || (shared && source.loads() == 3));
 }
 
 /// What a list's loader says of tags and lifetimes goes for each of its rows.
