@@ -161,3 +161,29 @@ async fn what_fails_afterwards_is_told_and_counted() {
     assert_eq!(left(&cache).await, [0, 2, 3, 4, 5]);
     assert_eq!(cache.stats().await.unwrap().loads.store_failures, 1);
 }
+
+#[tokio::test]
+async fn what_is_written_past_the_queue_overtakes_what_was_to_be_put() {
+    let cache = things().await;
+    for joined in [false, true] {
+        for cleared in [false, true] {
+            let mut after = AfterCommit::new();
+            after.put_if_newer(&cache, thing(0), 7);
+            let mut later = AfterCommit::new();
+            let widened = if joined { &mut later } else { &mut after };
+            match cleared {
+                true => widened.clear(&cache),
+                false => widened.invalidate_where(&cache, |t| t.shelf.eq(0)),
+            }
+            after.join(later);
+            assert!(after.run().await.is_clean());
+            assert_eq!(cache.get(&0).await.unwrap(), None);
+        }
+    }
+    // What is written behind that is put.
+    let mut after = AfterCommit::new();
+    after.clear(&cache);
+    after.put_if_newer(&cache, thing(0), 8);
+    assert!(after.run().await.is_clean());
+    assert!(cache.get(&0).await.unwrap().is_some());
+}

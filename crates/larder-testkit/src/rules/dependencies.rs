@@ -1,6 +1,7 @@
 //! Dependencies: what is made of what caches answered ends once any of that is written.
 
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 
 use larder_core::deps::{self, Dependency, MAX_DEPENDENCIES, Scope};
@@ -341,6 +342,35 @@ async fn overtaken(pages: &Pages, rows: &Cache<Card>, writer: &Cache<Card>, ask:
     assert!(!pages.is_there(&key(ask)).await, "{ask:?} after {of:?}");
     shown(pages, rows, ask).await;
     pages.cache.clear().await.unwrap();
+}
+
+/// A write that concerned a page keeps it from being stored, also if the page went on to read so
+/// much that its reads are no longer told apart.
+pub async fn a_write_before_a_page_read_very_much_keeps_it_from_being_stored(harness: Harness) {
+    let (rows, pages) = rows(&harness).await;
+    let inner = rows.clone();
+    let read = move || async move {
+        let before = inner.get(&1).await.unwrap();
+        inner.put(of_team(1, 9)).await.unwrap();
+        for id in 100..500 {
+            inner.get(&id).await.unwrap();
+        }
+        format!("{before:?}")
+    };
+    pages.show("much", read).await;
+    assert!(!pages.is_there("much").await);
+}
+
+/// A page of what was not there ends with a load that brings it, and with no load of another.
+pub async fn a_page_of_a_miss_ends_with_the_load_of_it(harness: Harness) {
+    let (rows, pages) = rows(&harness).await;
+    for (loaded, ended) in [(98, false), (99, true)] {
+        rows.remove(&loaded).await.unwrap();
+        shown(&pages, &rows, &Ask::Get(99)).await;
+        let load = |id| async move { Ok::<_, io::Error>(Some(of_team(id, 1))) };
+        rows.get_or_load(&loaded, load).await.unwrap();
+        assert_eq!(!pages.is_there(&key(&Ask::Get(99))).await, ended);
+    }
 }
 
 /// A write while a page is made keeps it from being stored; its caller has it all the same.
