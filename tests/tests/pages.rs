@@ -1,5 +1,5 @@
 //! Pages: what of HTTP the page cache keeps to, on every kind of store.
-#![expect(clippy::unwrap_used, reason = "a test")]
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
 #[path = "pages/answers.rs"]
 mod answers;
@@ -47,6 +47,7 @@ on_stores!([embedded as embedded, encoded as encoded, redis as redis] {
         a_page_is_made_once_and_served_from_the_cache,
         head_is_answered_from_get,
         age_counts_from_when_the_page_was_made,
+        a_page_grows_older_while_its_body_comes,
         a_page_ends_with_its_lifetime,
         what_a_handler_says_goes_before_the_rule,
         the_age_of_an_answer_from_further_on_counts,
@@ -85,7 +86,10 @@ on_stores!([embedded as embedded, encoded as encoded, redis as redis] {
         parameters_mean_the_same_in_any_order,
         parameters_that_are_not_allowed_are_dropped,
         a_query_is_kept_to_the_letter_where_it_is_wanted,
-        a_path_means_the_same_however_it_is_escaped,
+        each_spelling_of_a_path_has_its_own_page,
+        no_spelling_of_a_path_is_a_way_around_its_rule,
+        what_is_no_host_passes_the_cache_by,
+        a_layer_that_is_nested_has_the_pages_of_its_prefix,
         each_host_has_its_own_pages,
         an_identity_has_its_own_pages,
         a_body_is_part_of_the_key_where_it_is_wanted,
@@ -104,6 +108,8 @@ on_stores!([embedded as embedded, encoded as encoded, redis as redis] {
         statuses_are_cached_as_rfc_9110_has_it,
         a_body_that_is_too_large_is_passed_on_as_it_comes,
         a_body_that_ends_in_an_error_is_not_stored,
+        a_body_that_is_not_as_long_as_its_head_says_is_not_stored,
+        a_body_with_empty_frames_is_read_without_them,
         a_body_with_trailers_is_passed_on,
         requests_that_are_not_for_a_page_pass_the_cache_by,
     }
@@ -111,6 +117,8 @@ on_stores!([embedded as embedded, encoded as encoded, redis as redis] {
         a_page_ends_by_its_tags,
         a_path_is_removed_with_all_its_queries_and_variants,
         a_request_that_changes_something_ends_the_page,
+        a_location_on_this_host_ends_its_page,
+        a_request_whose_client_has_gone_ends_the_page,
     }
 });
 

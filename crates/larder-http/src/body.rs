@@ -136,6 +136,10 @@ pub(crate) async fn collect<B: Body<Data = Bytes>>(body: B, most: usize) -> Coll
             Some(Err(error)) => (Some(error), None, Why::BodyFailed),
             Some(Ok(frame)) => {
                 let data = frame.data_ref().map(|data| data.remaining() as u64);
+                if data == Some(0) {
+                    // Without number, they would fill the queue and never the limit.
+                    continue;
+                }
                 first.push_back(frame);
                 read += data.unwrap_or(0);
                 match data {

@@ -24,7 +24,10 @@ pub struct PageStats {
     pub bypassed: u64,
     /// By the cache, with an error of its own.
     pub refused: u64,
-    /// How many of them for which reason, by the word that `Cache-Status` has for it.
+    /// How often an unsafe request was to end pages and they could not be removed from the store.
+    /// What stands in it then ends with its lifetime.
+    pub failed_removals: u64,
+    /// How many requests for which reason, by the word that `Cache-Status` has for it.
     pub reasons: BTreeMap<&'static str, u64>,
 }
 
@@ -41,6 +44,7 @@ impl PageStats {
 #[derive(Debug)]
 pub(crate) struct Counters {
     outcomes: [AtomicU64; 7],
+    failed_removals: AtomicU64,
     reasons: Vec<AtomicU64>,
 }
 
@@ -48,6 +52,7 @@ impl Default for Counters {
     fn default() -> Self {
         Self {
             outcomes: Default::default(),
+            failed_removals: AtomicU64::new(0),
             reasons: Why::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
         }
     }
@@ -59,6 +64,10 @@ impl Counters {
         if let Some(reason) = report.why.and_then(|why| self.reasons.get(why as usize)) {
             reason.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    pub(crate) fn count_failed_removal(&self) {
+        self.failed_removals.fetch_add(1, Ordering::Relaxed);
     }
 
     fn of(&self, outcome: Outcome) -> &AtomicU64 {
@@ -97,6 +106,7 @@ impl Counters {
             uncacheable,
             bypassed,
             refused,
+            failed_removals: self.failed_removals.load(Ordering::Relaxed),
             reasons: reasons.filter(|(_, count)| *count > 0).collect(),
         }
     }

@@ -1,10 +1,11 @@
 //! Keys of pages: the server's own, made of what a rule says and of nothing else.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use http::header::HOST;
 use http::request::Parts;
-use http::uri::PathAndQuery;
+use http::uri::{Authority, PathAndQuery};
 use http::{Method, Uri};
 use sha2::{Digest as _, Sha256};
 
@@ -35,6 +36,7 @@ pub(crate) fn digest<'p>(parts: impl IntoIterator<Item = &'p [u8]>) -> String {
 /// The key of a request's page; pages that vary have keys made of this one.
 pub(crate) fn primary(
     parts: &Parts,
+    under: &str,
     rule: &Rule,
     identity: Option<&str>,
     body: Option<&str>,
@@ -48,9 +50,18 @@ pub(crate) fn primary(
     key.push_str(method);
     key.push(' ');
     if rule.by_host {
-        key.push_str(&host(parts));
+        let start = key.len();
+        key.push_str(host(parts).unwrap_or_default());
+        key[start..].make_ascii_lowercase();
     }
-    push_normal(&mut key, parts.uri.path());
+    key.push(BETWEEN);
+    if !under.is_empty() {
+        // Set apart from the path: a layer around this one has other pages.
+        key.push_str(under);
+        key.push(BETWEEN);
+    }
+    // As it was sent: what chooses handlers may take two spellings of a path for two paths.
+    key.push_str(parts.uri.path());
     if let Some(query) = query(&parts.uri, &rule.query) {
         key.push('?');
         key.push_str(&query);
@@ -82,22 +93,60 @@ pub(crate) fn view(name: &str) -> String {
     format!("view{BETWEEN}{name}")
 }
 
-/// The tag of every page under a path.
+/// The path that a layer sees, as clients see it.
+pub(crate) fn whole_path<'p>(under: &str, path: &'p str) -> Cow<'p, str> {
+    match under.is_empty() {
+        true => Cow::Borrowed(path),
+        false => Cow::Owned(format!("{under}{path}")),
+    }
+}
+
+/// The tags of the pages that a layer has of a path.
+pub(crate) fn path_tags(under: &str, path: &str) -> Vec<String> {
+    let mut tags = vec![path_tag(&whole_path(under, path))];
+    if !under.is_empty() && path == "/" {
+        // Routers leave `/` of the prefix alone and of the prefix with a slash behind it.
+        tags.push(path_tag(under));
+    }
+    tags
+}
+
+/// A path, spelt as all that mean the same are (RFC 3986, section 6.2.2).
+pub(crate) fn normal(path: &str) -> String {
+    let mut normal = String::with_capacity(path.len());
+    push_normal(&mut normal, path);
+    normal
+}
+
+/// The tag of every page of a path, however that is escaped.
 pub(crate) fn path_tag(path: &str) -> String {
     let mut tag = String::from("larder.path:");
     push_normal(&mut tag, path);
     tag
 }
 
-/// Whom the request is for: the authority of its URI, or what `Host` says.
-fn host(parts: &Parts) -> String {
-    let host = match parts.uri.authority() {
-        Some(authority) => Some(authority.as_str()),
-        None => parts.headers.get(HOST).and_then(|host| host.to_str().ok()),
+/// Whom the request is for: the authority of its URI, or what `Host` says; empty if neither is
+/// there. `None` if that is no name of a host, or the two name different ones.
+pub(crate) fn host(parts: &Parts) -> Option<&str> {
+    let mut said = parts.headers.get_all(HOST).iter();
+    let header = match (said.next(), said.next()) {
+        (None, _) => None,
+        (Some(host), None) => Some(host.to_str().ok()?),
+        (Some(_), Some(_)) => return None,
     };
-    let host = host.unwrap_or_default();
-    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
-    host.to_ascii_lowercase()
+    let host = match (parts.uri.authority(), header) {
+        (Some(authority), Some(host)) => {
+            let authority = authority.as_str();
+            authority.eq_ignore_ascii_case(host).then_some(authority)?
+        }
+        (Some(authority), None) => authority.as_str(),
+        (None, Some(host)) => host,
+        (None, None) => return Some(""),
+    };
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.');
+    let is_name = (!host.is_empty() && host.bytes().all(is_plain))
+        || (!host.contains('@') && host.parse::<Authority>().is_ok());
+    is_name.then_some(host)
 }
 
 /// The query of a URI as the key has it; `None` if there is none.

@@ -12,11 +12,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::request::Parts as RequestParts;
 use http::response::Parts as ResponseParts;
-use http::{Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use http_body::Body;
-use larder_core::FillContext;
+use larder_core::{FillContext, Timestamp};
 use parking_lot::Mutex;
 use tower_service::Service;
 
@@ -142,7 +143,8 @@ pub(crate) async fn call<S: Service<T>, T>(
 
 /// What came of calling the handler.
 enum Made<R: Body, E> {
-    Page(ResponseParts, Bytes, Terms),
+    /// With the moment at which its head came.
+    Page(ResponseParts, Bytes, Terms, Timestamp),
     Pass(Response<PageBody<R>>, Why),
     Failed(Brought<R, E>, &'static str),
 }
@@ -153,6 +155,8 @@ pub(crate) struct Order {
     pub(crate) rule: Arc<Compiled>,
     /// The key of the page that all variants of it have in common.
     pub(crate) primary: Arc<str>,
+    /// The prefix of the path that the layer does not see.
+    pub(crate) under: Arc<str>,
 }
 
 impl Order {
@@ -177,19 +181,19 @@ impl Order {
         seat.was_stale.store(was_stale, Ordering::Release);
         let making = guarded(self.answer(&work));
         let (made, known) = tracked(self.pages.entries(), &fill, making).await;
-        fill.add_tags([key::path_tag(work.parts.uri.path())]);
+        fill.add_tags(key::path_tags(&self.under, work.parts.uri.path()));
         let made = made
             .unwrap_or_else(|panic| Made::Failed(Brought::Panic(panic), "the handler panicked"));
         match made {
-            Made::Page(parts, body, terms) => {
-                match self.terms(&parts, &terms, &key, &known, &fill) {
+            Made::Page(parts, body, terms, made_at) => {
+                match self.terms(&parts, &terms, &key, &known, &fill, made_at) {
                     Ok(fresh_for) => {
                         let chosen_by = vary::chosen_by(&terms.vary, &work.parts.headers);
                         Ok(Some(CachedResponse::new(Parts {
                             status: parts.status,
                             headers: parts.headers,
                             body,
-                            made_at: self.pages.now(),
+                            made_at,
                             age: terms.age,
                             fresh_for,
                             no_stale: terms.no_stale,
@@ -229,7 +233,9 @@ impl Order {
             Ok(response) => response,
             Err(error) => return Made::Failed(Brought::Error(error), "the handler failed"),
         };
-        let terms = match verdict::of(response.status(), response.headers(), self.pages.now()) {
+        // Here it begins to age: a body that takes its time is no younger for it.
+        let made_at = self.pages.now();
+        let terms = match verdict::of(response.status(), response.headers(), made_at) {
             Verdict::Store(terms) => terms,
             Verdict::Pass(why) => return Made::Pass(response.map(PageBody::through), why),
             Verdict::Failed => {
@@ -242,7 +248,14 @@ impl Order {
         };
         let (parts, body) = response.into_parts();
         match collect(body, rule.max_body).await {
-            Collected::Whole(body) => Made::Page(parts, body, terms),
+            Collected::Whole(body) if !has_length(&parts.headers, body.len()) => {
+                let response = Response::from_parts(parts, PageBody::whole(body));
+                Made::Failed(
+                    Brought::Response(response, Why::BodyFailed),
+                    "the body of the handler's response is not as long as its head says",
+                )
+            }
+            Collected::Whole(body) => Made::Page(parts, body, terms, made_at),
             Collected::Not(body, Why::BodyFailed) => {
                 let response = Response::from_parts(parts, body);
                 Made::Failed(
@@ -262,6 +275,7 @@ impl Order {
         key: &str,
         known: &Known,
         fill: &FillContext<Entry>,
+        made_at: Timestamp,
     ) -> Result<Option<Duration>, Why> {
         let rule = &self.rule.rule;
         let by_rule = rule.ttl.map(|ttl| match terms.is_missing {
@@ -275,12 +289,15 @@ impl Order {
         if known.is_overtaken {
             return Err(Why::Overtaken);
         }
-        let now = self.pages.now();
-        let fresh_for = match (fresh_for, known.until) {
-            (Some(fresh), Some(until)) => Some(fresh.min(until.saturating_since(now))),
-            (fresh, until) => fresh.or(until.map(|until| until.saturating_since(now))),
+        let until = known.until.map(|until| until.saturating_since(made_at));
+        let fresh_for = match (fresh_for, until) {
+            (Some(fresh), Some(until)) => Some(fresh.min(until)),
+            (fresh, until) => fresh.or(until),
         };
+        // The store counts from now on.
+        let now = self.pages.now();
         let lifetime = fresh_for.unwrap_or(rule.dependent_ttl);
+        let lifetime = lifetime.saturating_sub(now.saturating_since(made_at));
         if key != &*self.primary {
             let variants = self.pages.variants();
             if !variants.admit(&self.primary, key, rule.max_variants, now) {
@@ -317,6 +334,15 @@ impl Order {
             fill.set_ttl(time);
         }
     }
+}
+
+/// Whether a body is as long as its head says, if that says it.
+fn has_length(headers: &HeaderMap, length: usize) -> bool {
+    let mut said = headers.get_all(CONTENT_LENGTH).iter();
+    said.all(|said| {
+        let said = said.to_str().ok().and_then(|said| said.trim().parse().ok());
+        said == Some(length)
+    })
 }
 
 /// Runs a future; its panic is what it brings.

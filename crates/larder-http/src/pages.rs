@@ -9,6 +9,7 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode};
 use larder_core::store::CacheStore as _;
 use larder_core::{Cache, Error, KeyCache, Keyed, LoadError, Policy, Result, Store, Timestamp};
+use tokio::runtime::Handle;
 
 use crate::counters::{Counters, PageStats};
 use crate::dependencies::tracked;
@@ -38,12 +39,30 @@ pub struct PageCache {
 struct Inner {
     entries: Entries,
     pages: KeyCache<CachedResponse>,
-    rules: Vec<(String, Arc<Compiled>)>,
+    rules: Vec<Ruled>,
     otherwise: Arc<Compiled>,
     name: Arc<str>,
     shows_keys: bool,
     variants: Variants,
     counters: Counters,
+}
+
+/// The rule of some paths.
+struct Ruled {
+    path: String,
+    /// The path with its escapes made alike, where that is another text.
+    normal: Option<String>,
+    rule: Arc<Compiled>,
+}
+
+impl Ruled {
+    fn fits(&self, path: &str) -> bool {
+        let fits = |pattern: &str| match pattern.strip_suffix('*') {
+            Some(beginning) => path.starts_with(beginning),
+            None => path == pattern,
+        };
+        fits(&self.path) || self.normal.as_deref().is_some_and(fits)
+    }
 }
 
 /// A rule with what follows from it.
@@ -141,7 +160,12 @@ impl PageCacheBuilder {
                     "the path of a rule begins with `/`; `{path}` does not"
                 )));
             }
-            rules.push((path, Compiled::new(rule)?));
+            let normal = key::normal(&path);
+            rules.push(Ruled {
+                normal: (normal != path).then_some(normal),
+                path,
+                rule: Compiled::new(rule)?,
+            });
         }
         let otherwise = Compiled::new(self.otherwise)?;
         let entries = Cache::builder(self.store).name(MODEL);
@@ -176,6 +200,10 @@ impl PageCache {
     }
 
     /// A layer that caches the responses of what it wraps, by the rules of their paths.
+    ///
+    /// A router nested in another sees paths without the prefix that it is nested under: a layer
+    /// belongs around the outer router, or is told the prefix by [`PageCacheLayer::under`].
+    /// Otherwise two nested routers have the same pages.
     pub fn layer(&self) -> PageCacheLayer {
         PageCacheLayer::new(self.clone(), None, Plain)
     }
@@ -284,13 +312,20 @@ impl PageCache {
     }
 
     pub(crate) fn rule(&self, path: &str) -> &Arc<Compiled> {
-        let fits = |pattern: &str| match pattern.strip_suffix('*') {
-            Some(beginning) => path.starts_with(beginning),
-            None => path == pattern,
+        let first = |path: &str| {
+            let rule = self.inner.rules.iter().find(|rule| rule.fits(path));
+            rule.map_or(&self.inner.otherwise, |rule| &rule.rule)
         };
-        let mut rules = self.inner.rules.iter();
-        let rule = rules.find(|(pattern, _)| fits(pattern));
-        rule.map_or(&self.inner.otherwise, |(_, rule)| rule)
+        let rule = first(path);
+        if rule.rule.is_off || !path.contains('%') {
+            return rule;
+        }
+        // Another spelling of a path is not a way around its rule.
+        let otherwise_spelt = first(&key::normal(path));
+        match otherwise_spelt.rule.is_off {
+            true => otherwise_spelt,
+            false => rule,
+        }
     }
 
     pub(crate) fn name(&self) -> &Arc<str> {
@@ -307,6 +342,36 @@ impl PageCache {
 
     pub(crate) fn now(&self) -> Timestamp {
         self.inner.entries.store().now()
+    }
+
+    /// Removes the pages that have one of these tags, and lets nobody wait who does not stay for
+    /// it. That it failed is counted.
+    pub(crate) fn end(&self, tags: Vec<String>) -> impl Future<Output = ()> + Send + use<> {
+        let pages = self.clone();
+        let work = async move {
+            if pages.remove_tagged(tags).await.is_err() {
+                pages.inner.counters.count_failed_removal();
+            }
+        };
+        // Begun here already; without a runtime, by the one who waits.
+        let begun = match Handle::try_current() {
+            Ok(runtime) => Ok(runtime.spawn(work)),
+            Err(_) => Err(work),
+        };
+        let pages = self.clone();
+        async move {
+            let ended = match begun {
+                Ok(running) => running.await,
+                Err(work) => {
+                    work.await;
+                    Ok(())
+                }
+            };
+            if ended.is_err() {
+                // The runtime goes down.
+                pages.inner.counters.count_failed_removal();
+            }
+        }
     }
 
     pub(crate) fn count(&self, report: &PageReport) {

@@ -33,6 +33,8 @@ macro_rules! reasons {
 reasons! {
     /// The rule of the path says that nothing is cached.
     RuleOff = "rule-off",
+    /// The request's `Host` is no name of a host, or not the one that its URI has.
+    Host = "host",
     /// The request's method is none that is cached.
     Method = "method",
     /// The request has `Authorization`, and nobody says whose it is.

@@ -6,8 +6,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{CONNECTION, IF_MATCH, IF_UNMODIFIED_SINCE, LOCATION, RANGE, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LOCATION, IF_MATCH, IF_UNMODIFIED_SINCE, LOCATION, RANGE, UPGRADE,
+};
 use http::request::Parts;
+use http::uri::Authority;
 use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body::Body;
 use larder_core::{ErrorKind, Keyed};
@@ -40,6 +43,8 @@ pub struct PageCacheService<S, I = Plain> {
     pages: PageCache,
     rule: Option<Arc<Compiled>>,
     intake: I,
+    /// The prefix of the path that the layer does not see.
+    under: Arc<str>,
 }
 
 impl<S, I: Clone> Clone for PageCacheService<S, I> {
@@ -49,6 +54,7 @@ impl<S, I: Clone> Clone for PageCacheService<S, I> {
             pages: self.pages.clone(),
             rule: self.rule.clone(),
             intake: self.intake.clone(),
+            under: Arc::clone(&self.under),
         }
     }
 }
@@ -62,12 +68,19 @@ impl<S, I> fmt::Debug for PageCacheService<S, I> {
 }
 
 impl<S, I> PageCacheService<S, I> {
-    pub(crate) fn new(inner: S, pages: PageCache, rule: Option<Arc<Compiled>>, intake: I) -> Self {
+    pub(crate) fn new(
+        inner: S,
+        pages: PageCache,
+        rule: Option<Arc<Compiled>>,
+        intake: I,
+        under: Arc<str>,
+    ) -> Self {
         Self {
             inner: Arc::new(Mutex::new(inner)),
             pages,
             rule,
             intake,
+            under,
         }
     }
 }
@@ -93,11 +106,14 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let rule = match &self.rule {
             Some(rule) => rule,
-            None => self.pages.rule(request.uri().path()),
+            None => self
+                .pages
+                .rule(&key::whole_path(&self.under, request.uri().path())),
         };
         let visit = Visit {
             rule: Arc::clone(rule),
             pages: self.pages.clone(),
+            under: Arc::clone(&self.under),
         };
         PageFuture::new(visit.answer::<S, I, B, R>(Arc::clone(&self.inner), request))
     }
@@ -107,6 +123,7 @@ where
 struct Visit {
     pages: PageCache,
     rule: Arc<Compiled>,
+    under: Arc<str>,
 }
 
 /// What is to be done for a request, as far as its head tells.
@@ -150,6 +167,7 @@ impl Visit {
         let passed = [
             (rule.is_off, Why::RuleOff),
             (!is_page, Why::Method),
+            (key::host(parts).is_none(), Why::Host),
             (headers.contains_key(RANGE), Why::Range),
             (upgrades, Why::Upgrade),
             (
@@ -197,23 +215,19 @@ impl Visit {
             false => (Some(I::through(body)), Bytes::new()),
         };
         if let Some(body) = body {
-            let (uri, is_unsafe) = (parts.uri.clone(), matches!(ask, Ask::Unsafe));
+            let ending = matches!(ask, Ask::Unsafe).then(|| Ending::new(&self, &parts));
             let inner = inner.lock().clone();
-            let response = call(inner, Request::from_parts(parts, body)).await?;
-            let mut response = response.map(PageBody::through);
+            let answered = call(inner, Request::from_parts(parts, body)).await;
+            let ending = ending.and_then(|ending| ending.answered(answered.as_ref().ok()));
+            if let Some(ending) = ending {
+                ending.await;
+            }
+            let mut response = answered?.map(PageBody::through);
             let (forward, why) = match ask {
                 Ask::Unsafe => (Forward::Method, Why::Method),
                 Ask::Bypass(why) => (Forward::Bypass, why),
                 Ask::Page(_) => (Forward::Bypass, Why::RequestBody),
             };
-            if is_unsafe {
-                let tags = changed(&uri, response.status(), response.headers());
-                if !tags.is_empty() {
-                    // A store that cannot be reached serves no page either, until it is back; what
-                    // stands in it then ends with its lifetime.
-                    let _ = self.pages.remove_tagged(tags).await;
-                }
-            }
             self.mark(&mut response, Outcome::Bypass, Some(why), forward, None);
             return Ok(response);
         }
@@ -225,6 +239,7 @@ impl Visit {
             (parts.method == Method::POST || !read.is_empty()).then(|| digest([read.as_ref()]));
         let primary = key::primary(
             &parts,
+            &self.under,
             &self.rule.rule,
             identity.as_deref(),
             body_key.as_deref(),
@@ -267,6 +282,7 @@ impl Visit {
                 pages: self.pages.clone(),
                 rule: Arc::clone(&self.rule),
                 primary: Arc::clone(&shared),
+                under: Arc::clone(&self.under),
             };
             let (its_work, its_seat) = (Arc::clone(&work), Arc::clone(&seat));
             let load = move |key: String, fill| {
@@ -534,27 +550,56 @@ impl Visit {
     }
 }
 
-/// The tags of the pages that are to be made anew after a request that may have changed what is
-/// under its URI (RFC 9111, section 4.4).
-fn changed(uri: &Uri, status: StatusCode, headers: &HeaderMap) -> Vec<String> {
-    if !status.is_success() && !status.is_redirection() {
-        return Vec::new();
-    }
-    let mut tags = vec![key::path_tag(uri.path())];
-    tags.extend(named(headers, uri).map(|path| key::path_tag(&path)));
-    tags
+/// What an unsafe request ends: the pages of its path, and of those that the response names, once
+/// it succeeded (RFC 9111, section 4.4). Dropped before its handler answered, it may have changed
+/// something all the same, and ends those of its path.
+struct Ending {
+    pages: PageCache,
+    host: Option<String>,
+    tags: Vec<String>,
 }
 
-/// The paths of this host that a response names as changed.
-fn named(headers: &HeaderMap, uri: &Uri) -> impl Iterator<Item = String> {
-    let host = uri.host().map(str::to_owned);
-    [LOCATION, http::header::CONTENT_LOCATION]
-        .into_iter()
-        .filter_map(move |name| {
+impl Ending {
+    fn new(visit: &Visit, parts: &Parts) -> Self {
+        let host = key::host(parts).and_then(|host| host.parse::<Authority>().ok());
+        Self {
+            pages: visit.pages.clone(),
+            host: host.map(|host| host.host().to_owned()),
+            tags: key::path_tags(&visit.under, parts.uri.path()),
+        }
+    }
+
+    /// Ends the pages, if the request succeeded: whether or not it is waited for.
+    fn answered<R>(
+        mut self,
+        response: Option<&Response<R>>,
+    ) -> Option<impl Future<Output = ()> + use<R>> {
+        let mut tags = std::mem::take(&mut self.tags);
+        let has_changed = |status: StatusCode| status.is_success() || status.is_redirection();
+        let response = response.filter(|response| has_changed(response.status()))?;
+        tags.extend(self.named(response.headers()));
+        Some(self.pages.end(tags))
+    }
+
+    /// The tags of the paths of this host that a response names as changed.
+    fn named(&self, headers: &HeaderMap) -> Vec<String> {
+        let paths = [LOCATION, CONTENT_LOCATION].into_iter().filter_map(|name| {
             let named: Uri = headers.get(name)?.to_str().ok()?.parse().ok()?;
-            let is_here = named.host().is_none() || named.host() == host.as_deref();
-            (is_here && named.path().starts_with('/')).then(|| named.path().to_owned())
-        })
-        .collect::<Vec<_>>()
-        .into_iter()
+            let is_here = named.host().is_none_or(|named| {
+                let host = self.host.as_deref();
+                host.is_some_and(|host| host.eq_ignore_ascii_case(named))
+            });
+            (is_here && named.path().starts_with('/')).then(|| key::path_tag(named.path()))
+        });
+        paths.collect()
+    }
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        if !self.tags.is_empty() {
+            // It is under way; nobody is there to wait for it.
+            drop(self.pages.end(std::mem::take(&mut self.tags)));
+        }
+    }
 }

@@ -1,10 +1,13 @@
 //! What is answered from the cache, and how.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::extract::Request;
+use bytes::Bytes;
 use larder::http::{ClientControl, Outcome, Why};
 
 use crate::site::{Setup, Site, get, minute, numbered, page, request};
@@ -50,6 +53,42 @@ pub(crate) async fn age_counts_from_when_the_page_was_made(setup: Setup) {
     let report = hit.report.unwrap();
     assert_eq!(report.age, Some(Duration::from_millis(10_400)));
     assert_eq!(report.ttl, Some(Duration::from_millis(49_600)));
+}
+
+/// A body that takes two seconds.
+struct Slow(larder_testkit::ManualClock, Option<Bytes>);
+
+impl http_body::Body for Slow {
+    type Data = Bytes;
+    type Error = std::convert::Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        let bytes = self.1.take();
+        if bytes.is_some() {
+            self.0.advance(Duration::from_secs(2));
+        }
+        Poll::Ready(bytes.map(|bytes| Ok(http_body::Frame::data(bytes))))
+    }
+}
+
+pub(crate) async fn a_page_grows_older_while_its_body_comes(setup: Setup) {
+    let clock = setup.clock.clone();
+    let site = setup.site(minute(), move |_| {
+        let body = Slow(clock.clone(), Some(Bytes::from("p")));
+        page(axum::body::Body::new(body), &[])
+    });
+    let site = site.await;
+    assert_eq!(site.get("/").await.is(Outcome::Miss).header("age"), "2");
+    let hit = site.get("/").await;
+    assert_eq!(hit.is(Outcome::Hit).header("age"), "2");
+    assert_eq!(hit.cache_status(), "hit; ttl=58");
+    site.clock.advance(Duration::from_millis(57_999));
+    site.get("/").await.is(Outcome::Hit);
+    site.clock.advance(Duration::from_millis(1));
+    site.get("/").await.is(Outcome::Miss);
 }
 
 pub(crate) async fn a_page_ends_with_its_lifetime(setup: Setup) {
@@ -290,7 +329,7 @@ pub(crate) async fn the_status_is_on_every_response(setup: Setup) {
     let answer = shown.get("http://Example.org/a?b=c").await;
     assert_eq!(
         answer.header("cache-status"),
-        "edge-1; fwd=uri-miss; fwd-status=200; stored; ttl=60; key=\"GET example.org/a?b=c\""
+        "edge-1; fwd=uri-miss; fwd-status=200; stored; ttl=60; key=\"GET example.org|/a?b=c\""
     );
 }
 

@@ -222,6 +222,54 @@ pub(crate) async fn a_request_that_changes_something_ends_the_page(setup: Setup)
     }
 }
 
+pub(crate) async fn a_location_on_this_host_ends_its_page(setup: Setup) {
+    let site = setup.site(minute(), |request: Request| {
+        let location = request.uri().query().unwrap_or("/").to_owned();
+        page("p", &[("location", &location)])
+    });
+    let site = site.await;
+    let at = |method, uri: &str| request(method, uri, &[("host", "a.example:81")]);
+    for (location, ends) in [
+        ("http://a.example:81/list", true),
+        ("https://A.EXAMPLE/list", true),
+        ("http://b.example/list", false),
+    ] {
+        site.send(at("GET", "/list")).await;
+        site.send(at("POST", &format!("/?{location}"))).await;
+        let outcome = if ends { Outcome::Miss } else { Outcome::Hit };
+        let answer = site.send(at("GET", "/list")).await;
+        assert_eq!(answer.outcome(), outcome, "{location}");
+    }
+    assert_eq!(site.pages.stats().failed_removals, 0);
+}
+
+/// What its handler did before, nobody knows.
+pub(crate) async fn a_request_whose_client_has_gone_ends_the_page(setup: Setup) {
+    let called = Arc::new(tokio::sync::Notify::new());
+    let notify = Arc::clone(&called);
+    let site = setup.async_site(minute(), move |request: Request| {
+        let notify = Arc::clone(&notify);
+        async move {
+            if request.method() == "POST" {
+                notify.notify_one();
+                std::future::pending::<()>().await;
+            }
+            page("p", &[])
+        }
+    });
+    let site = site.await;
+    site.get("/").await.is(Outcome::Miss);
+    let asking = site.clone();
+    let gone = tokio::spawn(async move { asking.send(request("POST", "/", &[])).await });
+    called.notified().await;
+    gone.abort();
+    gone.await.unwrap_err();
+    // It is removed in a task of its own, sooner or later.
+    while site.get("/").await.outcome() == Outcome::Hit {
+        tokio::task::yield_now().await;
+    }
+}
+
 pub(crate) async fn a_view_is_made_once_and_ends_with_what_it_read(setup: Setup) {
     let (site, people) = people(&setup, Rule::new()).await;
     let calls = Arc::new(AtomicU64::new(0));

@@ -60,15 +60,112 @@ pub(crate) async fn a_query_is_kept_to_the_letter_where_it_is_wanted(setup: Setu
     }
 }
 
-pub(crate) async fn a_path_means_the_same_however_it_is_escaped(setup: Setup) {
+pub(crate) async fn each_spelling_of_a_path_has_its_own_page(setup: Setup) {
+    // Routers take them for different paths.
     let site = echo(&setup, minute()).await;
-    site.get("/%7euser/caf%c3%a9").await.is(Outcome::Miss);
-    site.get("/~user/caf%C3%A9").await.is(Outcome::Hit);
-    // A slash that is escaped is no separator, and a percent sign that escapes nothing stays.
+    let spellings = [
+        "/%7euser/caf%c3%a9",
+        "/~user/caf%C3%A9",
+        "/%7Euser/caf%C3%A9",
+    ];
+    for outcome in [Outcome::Miss, Outcome::Hit] {
+        for uri in spellings {
+            assert_eq!(site.get(uri).await.is(outcome).text(), uri);
+        }
+    }
     for uri in ["/a%2Fb", "/a/b", "/A/b", "/a/b/"] {
         site.get(uri).await.is(Outcome::Miss);
     }
+    // Removed are all that mean the same. A slash that is escaped is no separator.
     assert_eq!(site.pages.remove_path("/a%2fb").await.unwrap(), 1);
+    assert_eq!(site.pages.remove_path(spellings[1]).await.unwrap(), 3);
+}
+
+pub(crate) async fn no_spelling_of_a_path_is_a_way_around_its_rule(setup: Setup) {
+    let pages = setup.pages();
+    let pages = pages
+        .rule("/admin/*", Rule::off())
+        .rule("/%7Euser", Rule::off());
+    let pages = pages.build().await.unwrap();
+    let site = Site::new(pages, setup.clock, |_| async { page("p", &[]) });
+    for uri in [
+        "/admin/a",
+        "/%61dmin/a",
+        "/adm%69n/%61",
+        "/~user",
+        "/%7euser",
+        "/%7Euser",
+    ] {
+        site.get(uri).await.is_for(Outcome::Bypass, Why::RuleOff);
+    }
+    site.get("/%61dmi").await.is(Outcome::Miss);
+}
+
+pub(crate) async fn what_is_no_host_passes_the_cache_by(setup: Setup) {
+    let site = echo(&setup, minute()).await;
+    let hosts = [
+        "a.example/x",
+        "a?b",
+        "who@a.example",
+        "a b",
+        "",
+        "b.example",
+    ];
+    for host in hosts {
+        let request = request("GET", "http://a.example/", &[("host", host)]);
+        site.send(request).await.is_for(Outcome::Bypass, Why::Host);
+    }
+    for host in &hosts[..5] {
+        let request = request("GET", "/", &[("host", host)]);
+        site.send(request).await.is_for(Outcome::Bypass, Why::Host);
+    }
+    let both = [("host", "a.example"), ("host", "b.example")];
+    site.send(request("GET", "/", &both))
+        .await
+        .is_for(Outcome::Bypass, Why::Host);
+    for host in ["a.example", "a.example:81", "[::1]:80", "under_score"] {
+        site.send(request("GET", "/", &[("host", host)]))
+            .await
+            .is(Outcome::Miss);
+    }
+    site.send(request(
+        "GET",
+        "http://A.example/",
+        &[("host", "a.EXAMPLE")],
+    ))
+    .await
+    .is(Outcome::Hit);
+}
+
+pub(crate) async fn a_layer_that_is_nested_has_the_pages_of_its_prefix(setup: Setup) {
+    let pages = setup.pages().rule("/b/off", Rule::off());
+    let pages = pages.build().await.unwrap();
+    let part = |name: &'static str| {
+        let handler = axum::routing::get(move || async move { page(name, &[]) });
+        axum::Router::new()
+            .route("/", handler.clone())
+            .route("/p", handler.clone())
+            .route("/off", handler)
+            .layer(pages.layer().under(name))
+    };
+    let app = axum::Router::new()
+        .nest("/a", part("/a"))
+        .nest("/b", part("/b"));
+    let ask = |uri: &'static str| {
+        let app = app.clone();
+        async move { Answer::of(app.oneshot(get(uri)).await.unwrap()).await }
+    };
+    for outcome in [Outcome::Miss, Outcome::Hit] {
+        for (uri, text) in [("/a/p", "/a"), ("/b/p", "/b"), ("/a", "/a")] {
+            assert_eq!(ask(uri).await.is(outcome).text(), text, "{uri}");
+        }
+    }
+    ask("/b/off").await.is_for(Outcome::Bypass, Why::RuleOff);
+    ask("/a/off").await.is(Outcome::Miss);
+    assert_eq!(pages.remove_path("/b/p").await.unwrap(), 1);
+    assert_eq!(pages.remove_path("/a").await.unwrap(), 1);
+    ask("/a/p").await.is(Outcome::Hit);
+    ask("/b/p").await.is(Outcome::Miss);
 }
 
 pub(crate) async fn each_host_has_its_own_pages(setup: Setup) {

@@ -155,6 +155,31 @@ pub(crate) async fn a_body_that_ends_in_an_error_is_not_stored(setup: Setup) {
     assert_eq!(site.calls(), 2);
 }
 
+pub(crate) async fn a_body_that_is_not_as_long_as_its_head_says_is_not_stored(setup: Setup) {
+    let site = setup.site(minute(), |_| {
+        let frames = Frames([Ok::<_, std::io::Error>("half")].into_iter().collect());
+        page(Body::from_stream(frames), &[("content-length", "8")])
+    });
+    let site = site.await;
+    for _ in 0..2 {
+        let answer = site.get("/").await;
+        answer.is_for(Outcome::Uncacheable, Why::BodyFailed);
+        assert_eq!(answer.text(), "half");
+    }
+    assert_eq!(site.calls(), 2);
+}
+
+pub(crate) async fn a_body_with_empty_frames_is_read_without_them(setup: Setup) {
+    let site = setup.site(minute(), |_| {
+        let frames = ["", "a", "", "", "b", ""].map(Ok::<_, std::io::Error>);
+        page(Body::from_stream(Frames(frames.into_iter().collect())), &[])
+    });
+    let site = site.await;
+    for outcome in [Outcome::Miss, Outcome::Hit] {
+        assert_eq!(site.get("/").await.is(outcome).text(), "ab");
+    }
+}
+
 pub(crate) async fn a_body_with_trailers_is_passed_on(setup: Setup) {
     let site = setup.site(minute(), |_| {
         let mut trailers = axum::http::HeaderMap::new();

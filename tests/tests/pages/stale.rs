@@ -82,9 +82,10 @@ pub(crate) async fn all_who_ask_at_once_are_answered_by_one_call(setup: Setup) {
             assert_eq!(answer.cache_status(), said);
         }
     }
-    outcomes.sort();
-    assert_eq!(outcomes[0], Outcome::Miss);
-    assert_eq!(outcomes[1..], [Outcome::Collapsed; 9]);
+    let many = |outcome| outcomes.iter().filter(|one| **one == outcome).count();
+    assert_eq!(many(Outcome::Miss), 1);
+    // On a store that others share, who waited for a page looks for it there once it is made.
+    assert_eq!(many(Outcome::Collapsed) + many(Outcome::Hit), 9);
     assert_eq!(site.calls(), 1);
 }
 
