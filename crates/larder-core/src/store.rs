@@ -296,7 +296,8 @@ pub trait Leases: Send + Sync {
 
     /// Has, from now until then, what any program does to `model` end what of `pages` was made from
     /// it, in the same step. By the tags of [`deps`](crate::deps), of which these end:
-    /// - with a put that is stored, or a removal: [`id_tag`], [`list_tag`], [`found_tag`] and
+    /// - with a put that is stored, a removal, or either if it is refused because a later revision
+    ///   is known ([`Condition::IfNewer`], [`Tombstone`]), which a load may have brought: [`id_tag`], [`list_tag`], [`found_tag`] and
     ///   [`whole_tag`];
     /// - with a put under a guard, which changes nothing in the source: [`found_tag`], and
     ///   [`miss_tag`];

@@ -253,6 +253,9 @@ impl Entries {
             return Ok(PutOutcome::Outrun);
         }
         if !holds {
+            if put.condition == Condition::IfNewer && put.guard.is_none() {
+                self.done.push(Done::Written(put.id));
+            }
             return Ok(PutOutcome::Refused(there));
         }
         self.touch(Some(put.id.clone()));
@@ -366,6 +369,7 @@ impl Entries {
             known.is_some_and(|known| known > tombstone.revision)
         };
         if removal.tombstone.is_some_and(later) {
+            self.done.push(Done::Written(removal.id.clone()));
             return false;
         }
         self.removed();

@@ -244,6 +244,7 @@ macro_rules! __rules {
                 a_page_is_made_once,
                 a_write_before_a_page_read_very_much_keeps_it_from_being_stored,
                 a_page_of_a_miss_ends_with_the_load_of_it,
+                a_write_that_a_load_was_faster_than_ends_pages(Query, ConditionalPut),
                 a_page_ends_with_a_write_to_an_entry_it_read,
                 a_page_ends_with_a_write_on_condition(ConditionalPut),
                 a_page_stays_with_a_put_that_is_refused(ConditionalPut),

@@ -107,8 +107,15 @@ impl Effect {
         }
         let was = self.source_was.as_ref().unwrap_or(&self.was);
         let is = self.source_is.as_ref().unwrap_or(&self.is);
+        // Of a row that is in the cache already as it is written a load was faster: what it was
+        // before, nobody knows.
+        let brought = match (was, is) {
+            (Side::Is(was), Side::Is(is)) => self.source_was.is_none() && was == is,
+            _ => false,
+        };
         // A load changes nothing in the source.
-        !load && exprs.any(|expr| was.concerns_source(expr) || is.concerns_source(expr))
+        !load
+            && (brought || exprs.any(|expr| was.concerns_source(expr) || is.concerns_source(expr)))
     }
 }
 

@@ -10,7 +10,7 @@ use crate::id::IdKey;
 use crate::load::Loads;
 use crate::model::CacheModel;
 use crate::schema::Schema;
-use crate::store::{CacheStore, Content, Displaced, Put, PutOutcome, Removal};
+use crate::store::{CacheStore, Condition, Content, Displaced, Put, PutOutcome, Removal};
 
 /// A write under way. Dropped before all are told, it has them told in a task: nobody knows then
 /// whether the store was reached.
@@ -26,6 +26,9 @@ pub(crate) struct Telling {
 
 struct Written {
     effect: Effect,
+    /// Whether it says that its source has changed even if it is not stored: a load may have
+    /// brought what it brings before it.
+    says_so_anyway: bool,
     displaced: Displaced,
     /// The object out of what the store found.
     read: fn(&Displaced, &Schema) -> Side,
@@ -67,6 +70,7 @@ impl<M: CacheModel> Cache<M> {
                 source_was,
                 source_is,
             },
+            says_so_anyway: false,
             displaced: Displaced::default(),
             read: was::<M>,
         }
@@ -81,7 +85,8 @@ impl<M: CacheModel> Cache<M> {
                     Content::Object(_, document) => Side::Is(document.clone()),
                     Content::Absent => Side::Uncached,
                 };
-                let written = Self::written(&put.id, is, (None, None));
+                let mut written = Self::written(&put.id, is, (None, None));
+                written.says_so_anyway = put.guard.is_none() && put.condition == Condition::IfNewer;
                 put.displaced = Some(written.displaced.clone());
                 telling.rows.push(written);
             }
@@ -160,10 +165,14 @@ impl Telling {
         let told = match &self.loads {
             Some(loads) => {
                 let rows = rows.into_iter().enumerate();
-                let effects = rows.filter(|(place, _)| stored(*place)).map(|(_, row)| {
+                let effects = rows.filter_map(|(place, row)| {
                     let mut effect = row.effect;
-                    effect.was = (row.read)(&row.displaced, &self.schema);
-                    effect
+                    if stored(place) {
+                        effect.was = (row.read)(&row.displaced, &self.schema);
+                        return Some(effect);
+                    }
+                    effect.is = Side::Unknown;
+                    (row.says_so_anyway && !load).then_some(effect)
                 });
                 let effects: Vec<Effect> = effects.collect();
                 let readers = &loads.readers;

@@ -58,6 +58,8 @@ if (condition == 'absent' and there)
   or (condition == 'newer' and revision and not (ARGV[11] ~= '-' and ARGV[11] > revision))
   or (condition == 'not older' and is_older()) then
   release()
+  -- Its source has changed all the same: a load may have brought that before.
+  if condition == 'newer' and ARGV[13] == '' then tell(readers, 'kmow', KEY) end
   return {0, there}
 end
 local entry = {

@@ -12,7 +12,11 @@ local there = entry.there
 if ARGV[6] ~= '' and ARGV[6] ~= there then return 0 end
 if ARGV[7] ~= '' then
   local revision = revision_of(entry, found)
-  if revision and revision > ARGV[7] then return 0 end
+  if revision and revision > ARGV[7] then
+    -- Its source has changed all the same: a load may have brought that before.
+    tell(readers, 'kmow', KEY)
+    return 0
+  end
 end
 -- There or not: what its source holds now, nobody who watches knows.
 left()

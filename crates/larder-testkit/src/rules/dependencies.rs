@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 
 use larder_core::deps::{self, Dependency, MAX_DEPENDENCIES, Scope};
-use larder_core::{Cache, PutOptions};
+use larder_core::{Cache, Condition, PutOptions};
 use tokio::sync::oneshot;
 
 use super::pages::{Ask, Pages, Write, of_team};
@@ -99,16 +99,18 @@ pub async fn a_page_ends_with_a_write_on_condition(harness: Harness) {
     }
 }
 
-/// A put that is refused leaves the page.
+/// A put that is refused for what is there leaves the page. One that is refused for its version does
+/// not: its source has changed all the same, and a load may have brought that before.
 pub async fn a_page_stays_with_a_put_that_is_refused(harness: Harness) {
     let (rows, pages) = rows(&harness).await;
     rows.put_if_newer(card(1), 10).await.unwrap();
-    for older in [
-        Write::PutIfNewer(at(1, 9), 9),
-        Write::PutIfNewer(at(1, 8), 10),
-    ] {
-        stays(&pages, &rows, &Ask::Many(vec![1, 2]), &older).await;
-    }
+    let ask = Ask::Many(vec![1, 2]);
+    shown(&pages, &rows, &ask).await;
+    let absent = PutOptions::default().with_condition(Condition::IfAbsent);
+    let refused = rows.put_with(at(1, 9), absent).await.unwrap();
+    assert!(!refused.is_stored());
+    assert!(pages.is_there(&key(&ask)).await);
+    ends(&pages, &rows, &ask, &Write::PutIfNewer(at(1, 9), 9)).await;
 }
 
 /// A page stays with writes to entries that it did not read.
@@ -359,6 +361,41 @@ pub async fn a_write_before_a_page_read_very_much_keeps_it_from_being_stored(har
     };
     pages.show("much", read).await;
     assert!(!pages.is_there("much").await);
+}
+
+/// A write ends what was made before it also where a load has brought what it writes before, so
+/// that it is refused, or changes nothing.
+pub async fn a_write_that_a_load_was_faster_than_ends_pages(harness: Harness) {
+    let (rows, pages) = rows(&harness).await;
+    for (write, key) in (0..3).zip(["put", "newer", "removed"]) {
+        rows.clear().await.unwrap();
+        let before = PutOptions::default().with_version(1);
+        rows.put_with(of_team(1, 1), before).await.unwrap();
+        // The second time nothing is loaded, and the page is stored on any store.
+        for _ in 0..2 {
+            let inner = rows.clone();
+            let read = move || async move {
+                let none = |_| async { Ok::<_, io::Error>(None::<Card>) };
+                let row = inner.get_or_load(&1, none).await.unwrap();
+                let list = inner.find(|card| card.team.eq(1));
+                let list = list.or_load(|| async { Ok::<_, io::Error>([of_team(1, 1)]) });
+                format!("{row:?} {:?}", list.await.unwrap().items)
+            };
+            pages.show(key, read).await;
+        }
+        assert!(pages.is_there(key).await);
+        let faster = |id, fill: larder_core::FillContext<Card>| async move {
+            fill.set_version(2);
+            Ok::<_, io::Error>(Some(of_team(id, 2)))
+        };
+        rows.reload(&1, faster).await.unwrap();
+        match write {
+            0 => rows.put(of_team(1, 2)).await.unwrap(),
+            1 => drop(rows.put_if_newer(of_team(1, 2), 2).await.unwrap()),
+            _ => drop(rows.remove_if_newer(&1, 1).await.unwrap()),
+        }
+        assert!(!pages.is_there(key).await, "{key}");
+    }
 }
 
 /// A page of what was not there ends with a load that brings it, and with no load of another.
