@@ -15,7 +15,7 @@ use larder_core::expr::Expr;
 use larder_core::query::{Answer, Query};
 use larder_core::store::{
     BoxFuture, CacheStore, Capability, Condition, Content, Fate, Found, Leases, Lifetime, Mark,
-    Model, Probe, Put, PutOutcome, Removal, Selection, StoreStats, Tags, Want,
+    Model, Probe, Put, PutOutcome, Removal, Selection, StoreStats, Stored, Tags, Want,
 };
 use larder_core::{Error, ErrorKind, IdKey, Result, Schema, Timestamp};
 use moka::notification::RemovalCause;
@@ -796,7 +796,11 @@ impl CacheStore for EmbeddedStore {
                     let times = plain.times(now);
                     Probe::Timed(plain.into_object(), times)
                 };
-                self.shared.look(model, id, want, timed, Probe::Hit)
+                let full = |found: Found| match &found.object {
+                    Stored::Live(object) => Probe::Timed(Arc::clone(object), found.times()),
+                    _ => Probe::Hit(found),
+                };
+                self.shared.look(model, id, want, timed, full)
             }
             Want::Fresh | Want::Kept => {
                 let hit = |plain: Plain, now| Probe::Hit(plain.found(now));
