@@ -787,7 +787,8 @@ pub async fn pages_are_what_would_be_made_now(harness: Harness) {
             }
         }
     }
-    assert!(hits > steps / 4 && ended > steps / 4, "{hits} {ended}");
+    // Where any write to a model ends its lists, fewer are found.
+    assert!(hits > steps / 6 && ended > steps / 4, "{hits} {ended}");
 }
 
 /// However shows and writes come between each other, in one program or two: once all is over, a page
