@@ -365,10 +365,10 @@ impl Scope {
     /// Takes over what an entry that was read depends on itself, and its end.
     pub(crate) async fn found<M: CacheModel>(&self, cache: &Cache<M>, key: &IdKey, found: &Found) {
         self.ends(found.expires_at);
-        let tags = found.tags.as_slice();
-        if !tags.iter().any(|tag| tag.starts_with(MARK)) {
+        if !is_derived(found) {
             return;
         }
+        let tags = found.tags.as_slice();
         let store = cache.store();
         let models = store.models();
         for name in tags.iter().filter_map(|tag| tag.strip_prefix("dep:a:")) {
@@ -457,6 +457,12 @@ impl Record {
             tags: tags.to_vec(),
         });
     }
+}
+
+/// Whether an entry was made from others.
+pub(crate) fn is_derived(found: &Found) -> bool {
+    let tags = found.tags.as_slice();
+    tags.iter().any(|tag| tag.starts_with(MARK))
 }
 
 /// The scope of this task.

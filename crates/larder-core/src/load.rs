@@ -275,15 +275,18 @@ impl<M: CacheModel> Cache<M> {
                 if !was_stale {
                     scope.ends(expires_at);
                 }
-                // Perhaps the old one was answered, and it is not known what that was made from.
-                let may_be_old = !was_stale || !policy.revalidate.is_zero();
-                if may_be_old && found.as_ref().is_some_and(|found| found.version != version) {
+                // Perhaps the old one was answered: a stale one, or one of which it is not known
+                // what it was made from. Of a row a write of it ends the page.
+                let found = found.as_ref().filter(|found| found.version != version);
+                let stale = was_stale && !policy.revalidate.is_zero();
+                if found.is_some_and(|found| stale || deps::is_derived(found)) {
                     scope.doom();
                 }
             }
             match found {
                 Some(found) => {
                     if let (Stored::Live(there), Some(answer)) = (&found.object, answer)
+                        && deps::is_derived(&found)
                         && !std::ptr::addr_eq(Arc::as_ptr(there), Arc::as_ptr(answer))
                     {
                         scope.doom();
