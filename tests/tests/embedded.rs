@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use larder::{
-    Cache, CacheModel, EmbeddedStore, Error, ErrorKind, Filter, Lifetime, PutOptions, Stats,
-    StoreStats,
+    Cache, CacheModel, EmbeddedStore, Error, ErrorKind, Filter, Lifetime, Policy, PutOptions,
+    Stats, StoreStats,
 };
 use larder_testkit::{ManualClock, Watchdog};
 use serde::{Deserialize, Serialize};
@@ -562,7 +562,10 @@ async fn an_object_that_had_no_lifetime_gets_one_and_loses_it() {
     let store = builder.build().unwrap();
     let cache = items(&store).await;
     cache.put_many((0..3).map(item)).await.unwrap();
+    let policy = Policy::default();
+    assert!(cache.peek_with(&1, &policy).is_some());
     assert!(cache.touch(&1, Duration::from_secs(1)).await.unwrap());
+    assert!(cache.peek_with(&1, &policy).is_some());
     clock.advance(Duration::from_secs(1));
     assert!(cache.peek(&1).is_none());
     assert_eq!(cache.count().await.unwrap(), 2);

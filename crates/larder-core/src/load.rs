@@ -25,7 +25,7 @@ use crate::id::{IdKey, IdLike};
 use crate::model::CacheModel;
 use crate::policy::Policy;
 use crate::runtime::{Runtime, TokioRuntime};
-use crate::store::{BoxFuture, CacheStore, Found, Lifetime, Probe, Stored, Times, Want};
+use crate::store::{BoxFuture, CacheStore, Found, Lifetime, Object, Probe, Stored, Times, Want};
 
 pub(crate) use self::fill::failure;
 pub use self::fill::{FillContext, LoadError, Loaded};
@@ -205,18 +205,47 @@ impl<M: CacheModel> Cache<M> {
             let answers = self.obtain_within(vec![key], looked, policy, one(load));
             return only(Box::pin(answers).await?);
         }
-        let glance = match self.store().probe(self.model(), &key, Want::Times) {
-            Probe::Timed(object, times) => match self.glance(&times, policy) {
-                Glance::Serve => {
-                    self.count_read(true);
-                    return typed(object).map(Some);
-                }
-                glance => glance,
-            },
-            _ => Glance::More,
+        let glance = match self.glance_at(&key, policy) {
+            Ok(object) => {
+                self.count_read(true);
+                return typed(object).map(Some);
+            }
+            Err(glance) => glance,
         };
         // Apart, so that what need not wait stays small.
         Box::pin(self.obtain_one(key, glance, policy, one(load))).await
+    }
+
+    /// What [`get_or_load_with`](Self::get_or_load_with) answers by this policy, if that is there,
+    /// needs no load, and can be had without waiting or decoding. `None` says that only
+    /// `get_or_load_with` can tell; it is not counted as a miss.
+    ///
+    /// For callers that have to pay for what a future of theirs holds, even where it is ready at
+    /// once. Where [chance](crate::PolicyBuilder::refresh_by_chance) decides that an object is loaded early,
+    /// `get_or_load_with` asks it again.
+    ///
+    /// Within a [scope](crate::deps) nothing can be had without waiting.
+    pub fn peek_with<Q>(&self, id: &Q, policy: &Policy) -> Option<Arc<M>>
+    where
+        Q: IdLike<M::Id> + ?Sized,
+    {
+        if deps::is_recording() {
+            return None;
+        }
+        let object = self.glance_at(&id.key(), policy).ok()?;
+        self.count_read(true);
+        typed(object).ok()
+    }
+
+    /// The object of an id, if it is there and needs nothing but to be served.
+    fn glance_at(&self, key: &IdKey, policy: &Policy) -> Result<Arc<dyn Object>, Glance> {
+        match self.store().probe(self.model(), key, Want::Times) {
+            Probe::Timed(object, times) => match self.glance(&times, policy) {
+                Glance::Serve => Ok(object),
+                glance => Err(glance),
+            },
+            _ => Err(Glance::More),
+        }
     }
 
     /// The object of one id, found or loaded.

@@ -19,6 +19,9 @@ pub trait Intake<B>: Clone + fmt::Debug + Send + Sync + 'static {
     /// A body that was read.
     fn whole(bytes: Bytes) -> Self::Body;
 
+    /// Whether a request has no body.
+    fn is_none(body: &B) -> bool;
+
     /// Reads a body of at most so many bytes; `Err` with the body, untouched to its reader, if it
     /// is larger, or is not read at all.
     fn read(body: B, most: Option<usize>)
@@ -40,11 +43,12 @@ impl<B: Body + Default + Send + 'static> Intake<B> for Plain {
         B::default()
     }
 
+    fn is_none(body: &B) -> bool {
+        body.is_end_stream()
+    }
+
     async fn read(body: B, _: Option<usize>) -> Result<Bytes, B> {
-        match body.is_end_stream() {
-            true => Ok(Bytes::new()),
-            false => Err(body),
-        }
+        Err(body)
     }
 }
 
@@ -67,10 +71,11 @@ where
         PageBody::whole(bytes)
     }
 
+    fn is_none(body: &B) -> bool {
+        body.is_end_stream()
+    }
+
     async fn read(body: B, most: Option<usize>) -> Result<Bytes, PageBody<B>> {
-        if body.is_end_stream() {
-            return Ok(Bytes::new());
-        }
         let Some(most) = most else {
             return Err(PageBody::through(body));
         };

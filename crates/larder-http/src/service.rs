@@ -1,5 +1,6 @@
 //! The service: asks the cache, and the handler where it has to.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -7,7 +8,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{
-    CONNECTION, CONTENT_LOCATION, IF_MATCH, IF_UNMODIFIED_SINCE, LOCATION, RANGE, UPGRADE,
+    CACHE_CONTROL, CONNECTION, CONTENT_LOCATION, IF_MATCH, IF_UNMODIFIED_SINCE, LOCATION, PRAGMA,
+    RANGE, UPGRADE,
 };
 use http::request::Parts;
 use http::uri::Authority;
@@ -28,7 +30,7 @@ use crate::load::{Brought, Order, Seat, Work, call};
 use crate::pages::{Compiled, PageCache};
 use crate::report::{CACHE_STATUS, Forward, Outcome, PageReport, Status, Why};
 use crate::response::{CachedResponse, next_number, not_modified};
-use crate::rule::ClientControl;
+use crate::rule::{ClientControl, Rule};
 use crate::verdict::{self, Verdict};
 
 /// How many pages are looked at for one request: each varies by more than the one before.
@@ -110,12 +112,26 @@ where
                 .pages
                 .rule(&key::whole_path(&self.under, request.uri().path())),
         };
+        let (parts, body) = request.into_parts();
+        let mut ask = Ask::of(&rule.rule, &parts);
+        if let Ask::Page(identity) = &ask
+            && parts.method != Method::POST
+            && I::is_none(&body)
+        {
+            let identity = identity.as_deref();
+            let key = key::primary(&parts, &self.under, &rule.rule, identity, None);
+            if let Some(response) = at_once(&self.pages, rule, &parts, &key) {
+                return PageFuture::ready(response);
+            }
+            ask = Ask::Known(key);
+        }
         let visit = Visit {
             rule: Arc::clone(rule),
             pages: self.pages.clone(),
             under: Arc::clone(&self.under),
         };
-        PageFuture::new(visit.answer::<S, I, B, R>(Arc::clone(&self.inner), request))
+        let inner = Arc::clone(&self.inner);
+        PageFuture::new(visit.answer::<S, I, B, R>(inner, ask, parts, body))
     }
 }
 
@@ -130,23 +146,16 @@ struct Visit {
 enum Ask {
     /// The cache is asked, for the page of this identity.
     Page(Option<String>),
+    /// The cache is asked, for the page with this key.
+    Known(String),
     /// It is not.
     Bypass(Why),
     /// It is told: what the request changes is to be made anew.
     Unsafe,
 }
 
-/// A page, and what is to be said of how it was come by.
-struct Found<'p> {
-    page: &'p CachedResponse,
-    outcome: Outcome,
-    why: Option<Why>,
-    forward: Forward,
-}
-
-impl Visit {
-    fn ask(&self, parts: &Parts) -> Ask {
-        let rule = &self.rule.rule;
+impl Ask {
+    fn of(rule: &Rule, parts: &Parts) -> Self {
         let headers = &parts.headers;
         let is_page = matches!(parts.method, Method::GET | Method::HEAD)
             || (parts.method == Method::POST && rule.max_request_body.is_some());
@@ -155,7 +164,7 @@ impl Visit {
             Method::GET | Method::HEAD | Method::OPTIONS | Method::TRACE
         );
         if !is_page && !is_safe {
-            return Ask::Unsafe;
+            return Self::Unsafe;
         }
         let upgrades = headers.contains_key(UPGRADE)
             || headers.get(CONNECTION).is_some_and(|connection| {
@@ -177,23 +186,128 @@ impl Visit {
             (no_store, Why::RequestNoStore),
         ];
         if let Some((_, why)) = passed.into_iter().find(|(is_so, _)| *is_so) {
-            return Ask::Bypass(why);
+            return Self::Bypass(why);
         }
         let identity = rule.identity.as_ref();
         match identity.map_or(Identity::Unknown, |identity| identity.identify(parts)) {
-            Identity::Anyone => Ask::Page(None),
-            Identity::Of(who) => Ask::Page(Some(who)),
+            Identity::Anyone => Self::Page(None),
+            Identity::Of(who) => Self::Page(Some(who)),
             Identity::Unknown => match credentials(headers) {
-                Some(why) => Ask::Bypass(why),
-                None => Ask::Page(None),
+                Some(why) => Self::Bypass(why),
+                None => Self::Page(None),
             },
         }
     }
+}
 
+/// A page, and what is to be said of how it was come by.
+struct Found<'p> {
+    page: &'p CachedResponse,
+    outcome: Outcome,
+    why: Option<Why>,
+    forward: Forward,
+}
+
+impl<'p> Found<'p> {
+    /// One from the cache, fresh.
+    fn hit(page: &'p CachedResponse) -> Self {
+        Self {
+            page,
+            outcome: Outcome::Hit,
+            why: None,
+            forward: Forward::No,
+        }
+    }
+}
+
+/// The page that a request means, if it is there, fresh, and to be had without waiting.
+fn at_once<R: Body>(
+    pages: &PageCache,
+    rule: &Compiled,
+    parts: &Parts,
+    key: &str,
+) -> Option<Response<PageBody<R>>> {
+    let headers = &parts.headers;
+    let is_asked_how = || headers.contains_key(CACHE_CONTROL) || headers.contains_key(PRAGMA);
+    if rule.rule.client == ClientControl::Honoured && is_asked_how() {
+        return None;
+    }
+    let mut key = Cow::Borrowed(key);
+    for _ in 0..MAX_STEPS {
+        let entry = pages.entries().peek_with(&*key, &rule.policy)?;
+        let page = entry.value();
+        if let Some(chosen_by) = page.other_variant(headers) {
+            key = key::variant(&key, &chosen_by).into();
+            continue;
+        }
+        let is_fresh = page.left(pages.now()).is_none_or(|left| left > 0);
+        return is_fresh.then(|| serve(pages, &Found::hit(page), parts, &key));
+    }
+    None
+}
+
+/// A page as the answer to a request.
+fn serve<R: Body>(
+    pages: &PageCache,
+    found: &Found<'_>,
+    parts: &Parts,
+    key: &str,
+) -> Response<PageBody<R>> {
+    let Found {
+        page,
+        outcome,
+        why,
+        forward,
+    } = *found;
+    let now = pages.now();
+    let name = pages.name();
+    let is_plain = outcome == Outcome::Hit && !pages.shows_keys();
+    let mut headers = match is_plain {
+        true => page.hit_headers(now, name),
+        false => {
+            let is_new = forward != Forward::No;
+            let status = Status {
+                forward,
+                status: is_new.then(|| page.status().as_u16()),
+                stored: outcome == Outcome::Miss,
+                collapsed: outcome == Outcome::Collapsed,
+                ttl: page.left(now).map(|left| left.div_euclid(1_000)),
+                key: pages.shows_keys().then_some(key),
+                why,
+            };
+            page.aged_headers(now, status.value(name))
+        }
+    };
+    let is_read = matches!(parts.method, Method::GET | Method::HEAD);
+    let is_known = is_read
+        && page.status() == StatusCode::OK
+        && conditional::has(&parts.headers, page.headers());
+    let body = match is_known || parts.method == Method::HEAD {
+        true => Bytes::new(),
+        false => page.body().clone(),
+    };
+    if is_known {
+        not_modified(&mut headers);
+    }
+    let report = page.report(outcome, why, now);
+    pages.count(&report);
+    let mut response = Response::new(PageBody::whole(body));
+    *response.status_mut() = match is_known {
+        true => StatusCode::NOT_MODIFIED,
+        false => page.status(),
+    };
+    *response.headers_mut() = headers;
+    response.extensions_mut().insert(report);
+    response
+}
+
+impl Visit {
     async fn answer<S, I, B, R>(
         self,
         inner: Arc<Mutex<S>>,
-        request: Request<B>,
+        ask: Ask,
+        parts: Parts,
+        body: B,
     ) -> Result<Response<PageBody<R>>, S::Error>
     where
         S: Service<Request<I::Body>, Response = Response<R>> + Clone + Send + 'static,
@@ -204,48 +318,48 @@ impl Visit {
         R: Body<Data = Bytes> + Send + 'static,
         R::Error: Send,
     {
-        let (parts, body) = request.into_parts();
-        let ask = self.ask(&parts);
-        let is_page = matches!(ask, Ask::Page(_));
-        let (body, read) = match is_page {
-            true => match I::read(body, self.rule.rule.max_request_body).await {
-                Ok(read) => (None, read),
-                Err(body) => (Some(body), Bytes::new()),
-            },
-            false => (Some(I::through(body)), Bytes::new()),
-        };
-        if let Some(body) = body {
-            let ending = matches!(ask, Ask::Unsafe).then(|| Ending::new(&self, &parts));
-            let inner = inner.lock().clone();
-            let answered = call(inner, Request::from_parts(parts, body)).await;
-            let ending = ending.and_then(|ending| ending.answered(answered.as_ref().ok()));
-            if let Some(ending) = ending {
-                ending.await;
+        let (why, body, ending) = match ask {
+            Ask::Known(primary) => {
+                let work = Arc::new(Work::<S, I, B>::new(inner, parts, Bytes::new()));
+                return self.find(work, primary).await;
             }
-            let mut response = answered?.map(PageBody::through);
-            let (forward, why) = match ask {
-                Ask::Unsafe => (Forward::Method, Why::Method),
-                Ask::Bypass(why) => (Forward::Bypass, why),
-                Ask::Page(_) => (Forward::Bypass, Why::RequestBody),
-            };
-            self.mark(&mut response, Outcome::Bypass, Some(why), forward, None);
-            return Ok(response);
-        }
-        let identity = match ask {
-            Ask::Page(identity) => identity,
-            _ => None,
+            Ask::Page(identity) => {
+                let rule = &self.rule.rule;
+                let read = match I::is_none(&body) {
+                    true => Ok(Bytes::new()),
+                    false => I::read(body, rule.max_request_body).await,
+                };
+                match read {
+                    Ok(read) => {
+                        let is_keyed = parts.method == Method::POST || !read.is_empty();
+                        let body = is_keyed.then(|| digest([read.as_ref()]));
+                        let (identity, body) = (identity.as_deref(), body.as_deref());
+                        let primary = key::primary(&parts, &self.under, rule, identity, body);
+                        let work = Arc::new(Work::<S, I, B>::new(inner, parts, read));
+                        return self.find(work, primary).await;
+                    }
+                    Err(body) => (Why::RequestBody, body, None),
+                }
+            }
+            Ask::Bypass(why) => (why, I::through(body), None),
+            Ask::Unsafe => {
+                let ending = Ending::new(&self, &parts);
+                (Why::Method, I::through(body), Some(ending))
+            }
         };
-        let body_key =
-            (parts.method == Method::POST || !read.is_empty()).then(|| digest([read.as_ref()]));
-        let primary = key::primary(
-            &parts,
-            &self.under,
-            &self.rule.rule,
-            identity.as_deref(),
-            body_key.as_deref(),
-        );
-        let work = Arc::new(Work::<S, I, B>::new(inner, parts, read));
-        self.find(work, primary).await
+        let forward = match ending {
+            Some(_) => Forward::Method,
+            None => Forward::Bypass,
+        };
+        let inner = inner.lock().clone();
+        let answered = call(inner, Request::from_parts(parts, body)).await;
+        let ending = ending.and_then(|ending| ending.answered(answered.as_ref().ok()));
+        if let Some(ending) = ending {
+            ending.await;
+        }
+        let mut response = answered?.map(PageBody::through);
+        self.mark(&mut response, Outcome::Bypass, Some(why), forward, None);
+        Ok(response)
     }
 
     /// The page that a request means: from the cache, or made.
@@ -364,7 +478,7 @@ impl Visit {
                     _ => Forward::No,
                 },
             };
-            return Ok(self.serve(&found, &work.parts, &key));
+            return Ok(serve(&self.pages, &found, &work.parts, &key));
         }
         self.pass(&work, Why::Variants).await
     }
@@ -384,67 +498,11 @@ impl Visit {
                 break;
             };
             let Some(chosen_by) = page.other_variant(&parts.headers) else {
-                let found = Found {
-                    page: &page,
-                    outcome: Outcome::Hit,
-                    why: None,
-                    forward: Forward::No,
-                };
-                return self.serve(&found, parts, &key);
+                return serve(&self.pages, &Found::hit(&page), parts, &key);
             };
             key = key::variant(&key, &chosen_by);
         }
         self.refuse(Why::OnlyIfCached)
-    }
-
-    /// A page as the answer to a request.
-    fn serve<R: Body>(&self, found: &Found<'_>, parts: &Parts, key: &str) -> Response<PageBody<R>> {
-        let Found {
-            page,
-            outcome,
-            why,
-            forward,
-        } = *found;
-        let now = self.pages.now();
-        let name = self.pages.name();
-        let is_plain = outcome == Outcome::Hit && !self.pages.shows_keys();
-        let mut headers = match is_plain {
-            true => page.hit_headers(now, name),
-            false => {
-                let is_new = forward != Forward::No;
-                let status = Status {
-                    forward,
-                    status: is_new.then(|| page.status().as_u16()),
-                    stored: outcome == Outcome::Miss,
-                    collapsed: outcome == Outcome::Collapsed,
-                    ttl: page.left(now).map(|left| left.div_euclid(1_000)),
-                    key: self.pages.shows_keys().then_some(key),
-                    why,
-                };
-                page.aged_headers(now, status.value(name))
-            }
-        };
-        let is_read = matches!(parts.method, Method::GET | Method::HEAD);
-        let is_known = is_read
-            && page.status() == StatusCode::OK
-            && conditional::has(&parts.headers, page.headers());
-        let body = match is_known || parts.method == Method::HEAD {
-            true => Bytes::new(),
-            false => page.body().clone(),
-        };
-        if is_known {
-            not_modified(&mut headers);
-        }
-        let report = page.report(outcome, why, now);
-        self.pages.count(&report);
-        let mut response = Response::new(PageBody::whole(body));
-        *response.status_mut() = match is_known {
-            true => StatusCode::NOT_MODIFIED,
-            false => page.status(),
-        };
-        *response.headers_mut() = headers;
-        response.extensions_mut().insert(report);
-        response
     }
 
     /// What a handler answered, to the one whose request it was.

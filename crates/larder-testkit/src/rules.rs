@@ -507,6 +507,7 @@ macro_rules! __rules {
                 policies_that_make_no_sense_are_refused,
                 a_failed_refresh_is_not_tried_again_at_once,
                 a_timeout_is_of_the_whole_call,
+                a_peek_by_a_policy_has_what_needs_no_load,
             }
             lists {
                 a_list_is_loaded_once(Query),

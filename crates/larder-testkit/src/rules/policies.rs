@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use larder_core::store::{Content, Put, Want};
+use larder_core::store::{CacheStore as _, Content, Probe, Put, Want};
 use larder_core::{
     Cache, Clock as _, Document, ErrorKind, Id as _, Lifetime, Policy, PolicyBuilder, PutOptions,
     Result,
@@ -346,6 +346,45 @@ pub async fn eager_refresh_begins_at_its_part(harness: Harness) {
     harness.clock().advance(secs(79));
     assert_eq!(loaded(&cache, &source).await, Some(at(1, 2)));
     assert_eq!(source.loads(), 2);
+}
+
+/// What a peek by a policy has is what a load by it would answer at once; where that would load, in
+/// the background say, or wait, there is nothing to peek at.
+pub async fn a_peek_by_a_policy_has_what_needs_no_load(harness: Harness) {
+    let part = policy().refresh_at(0.8).stale_while_revalidate(WINDOW);
+    let policy = part.build().unwrap();
+    let cache = builder(&harness).policy(policy.clone()).build().await;
+    let cache = cache.unwrap();
+    let source = Source::of([1]);
+    assert_eq!(cache.peek_with(&1, &policy), None);
+    assert_eq!(cache.stats().await.unwrap().misses, 0);
+    assert_eq!(loaded(&cache, &source).await, Some(card(1)));
+    // Stores whose answers have to be waited for, or decoded, never have anything.
+    let there = cache
+        .store()
+        .probe(cache.model(), &1_u64.to_key(), Want::Times);
+    let is_at_hand = matches!(there, Probe::Timed(..));
+    let expect = |there: bool| (there && is_at_hand).then(|| card(1));
+    let peek = || cache.peek_with(&1, &policy).map(Arc::unwrap_or_clone);
+    let hits = cache.stats().await.unwrap().hits;
+    assert_eq!(peek(), expect(true));
+    let hits = cache.stats().await.unwrap().hits - hits;
+    assert_eq!(hits, u64::from(is_at_hand));
+    harness.clock().advance(secs(80) - Duration::from_millis(1));
+    assert_eq!(peek(), expect(true));
+    harness.clock().advance(Duration::from_millis(1));
+    assert_eq!(peek(), None, "due");
+    harness.clock().advance(secs(20));
+    assert_eq!(peek(), None, "stale");
+    assert_eq!(source.loads(), 1, "none of these loads");
+    cache.put(card(1)).await.unwrap();
+    assert_eq!(peek(), expect(true));
+    cache.remove(&1).await.unwrap();
+    assert_eq!(peek(), None, "removed");
+    // What is known to be absent is known to loads alone.
+    source.delete(1);
+    assert_eq!(loaded(&cache, &source).await, None);
+    assert_eq!(peek(), None, "absent");
 }
 
 /// By chance a refresh is the likelier the dearer the load was: as good as certain where it took
