@@ -25,6 +25,7 @@ mod redis_memory;
 mod redis_om;
 mod redis_puts;
 mod report;
+mod sockets;
 mod stalls;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,5 +1,5 @@
 //! G17: a page from the page cache against the same page made anew, and against
-//! axum-response-cache.
+//! axum-response-cache: in process, and over sockets.
 
 use std::time::Duration;
 
@@ -17,7 +17,8 @@ use larder_benches::timing::{Ratio, in_turns, time};
 use tower::ServiceExt as _;
 
 use crate::args::Scale;
-use crate::report::{Goal, Row};
+use crate::report::{Goal, Row, Unit};
+use crate::sockets::{CLIENTS, Client, serve};
 use crate::{Failure, Rows};
 
 /// How many pages there are.
@@ -88,8 +89,77 @@ pub(crate) fn measure(scale: &Scale) -> Rows {
             (ratio.first, ratio.second),
         )
     };
-    Ok(vec![
+    let mut rows = vec![
         row("page hit / axum-response-cache", hit, Goal::AtMost(1.0)),
         row("page hit / page made anew", made, Goal::AtMost(1.0)),
+    ];
+    rows.extend(over_sockets(scale, [plain, ours, theirs])?);
+    Ok(rows)
+}
+
+/// Requests a second, the server's side of a socket and the clients' on the same machine.
+fn over_sockets(scale: &Scale, sites: [Router; 3]) -> Rows {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_io()
+        .build()?;
+    let requests: Vec<String> = (1..=PAGES)
+        .map(|page| format!("GET /users/{page} HTTP/1.1\r\nHost: localhost\r\n\r\n"))
+        .collect();
+    let mut clients = Vec::new();
+    for site in sites {
+        let address = serve(&runtime, site)?;
+        let connected: Result<Vec<Client>, _> = (0..CLIENTS).map(|_| Client::of(address)).collect();
+        clients.push(connected?);
+    }
+    let [plain, ours, theirs] = clients.as_mut_slice() else {
+        return Err("three sites were served".into());
+    };
+    let run = |clients: &mut [Client], each: usize| {
+        time(|| {
+            std::thread::scope(|scope| {
+                for client in clients {
+                    let requests = requests.iter().cycle().take(each);
+                    scope.spawn(move || {
+                        for request in requests {
+                            let length = client.ask(request.as_bytes());
+                            assert!(length.is_ok_and(|length| length > 1_000), "a page");
+                        }
+                    });
+                }
+            });
+        })
+    };
+    let each = (scale.gets / 200).max(100);
+    let asked = each * CLIENTS;
+    let hit = in_turns(
+        scale.rounds,
+        asked,
+        |_| run(ours, each),
+        |_| run(theirs, each),
+    );
+    let few = (each / 20).max(20);
+    let made = in_turns(
+        scale.rounds,
+        few * CLIENTS,
+        |_| run(ours, few),
+        |_| run(plain, few),
+    );
+    let row = |what: &str, ratio: Ratio| {
+        let a_second = |nanos: f64| 1e9 / nanos;
+        let (first, second) = (a_second(ratio.first), a_second(ratio.second));
+        // Of requests a second, so that more is better.
+        let note = format!("{first:.0} / {second:.0} requests a second");
+        Row::new(
+            what,
+            1.0 / ratio.ratio,
+            Unit::Times,
+            Goal::AtLeast(1.0),
+            note,
+        )
+    };
+    Ok(vec![
+        row("requests a second, hits / axum-response-cache", hit),
+        row("requests a second, hits / without the layer", made),
     ])
 }

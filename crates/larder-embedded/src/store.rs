@@ -214,7 +214,11 @@ impl Shared {
             let now = self.now();
             if self.is_fresh(&row, now) {
                 row.access(now);
-                return Some(full(row.found()));
+                let seen_at = Some(now);
+                return Some(full(Found {
+                    seen_at,
+                    ..row.found()
+                }));
             }
             let again = seen.is_some_and(|seen| Arc::ptr_eq(&seen, &row));
             if again || !row.is_dead() {
