@@ -46,6 +46,17 @@ impl<I: Id> IdLike<I> for I {
 
 impl IdLike<String> for str {
     fn key(&self) -> IdKey {
+        // As the writer does it, in one piece: on the way of every read.
+        if !self.as_bytes().contains(&0) {
+            let len = self.len() + 2;
+            if len > INLINE {
+                return IdKey(Repr::Shared(self.bytes().chain([0, 0]).collect()));
+            }
+            let mut bytes = [0; INLINE];
+            bytes[..self.len()].copy_from_slice(self.as_bytes());
+            let len = len as u8;
+            return IdKey(Repr::Inline { len, bytes });
+        }
         let mut writer = IdWriter::default();
         writer.string(self);
         writer.finish()

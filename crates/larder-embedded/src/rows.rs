@@ -307,6 +307,23 @@ impl Row {
             revision: self.revision,
         }
     }
+
+    /// As it was found at a moment.
+    pub(crate) fn seen(&self, at: Timestamp) -> Found {
+        Found {
+            seen_at: Some(at),
+            ..self.found()
+        }
+    }
+
+    pub(crate) fn times(&self, seen_at: Timestamp) -> Times {
+        Times {
+            created_at: Timestamp::from_millis(self.created_at),
+            expires_at: self.expires_at(),
+            cost_nanos: self.cost,
+            seen_at: Some(seen_at),
+        }
+    }
 }
 
 fn millis(at: Option<Timestamp>) -> i64 {

@@ -15,7 +15,7 @@ use larder_core::expr::Expr;
 use larder_core::query::{Answer, Query};
 use larder_core::store::{
     BoxFuture, CacheStore, Capability, Condition, Content, Fate, Found, Leases, Lifetime, Mark,
-    Model, Probe, Put, PutOutcome, Removal, Selection, StoreStats, Stored, Tags, Want,
+    Model, Probe, Put, PutOutcome, Removal, Selection, StoreStats, Tags, Want,
 };
 use larder_core::{Error, ErrorKind, IdKey, Result, Schema, Timestamp};
 use moka::notification::RemovalCause;
@@ -187,7 +187,7 @@ impl Shared {
         id: &IdKey,
         want: Want,
         plain: impl FnOnce(Plain, Option<Timestamp>) -> T,
-        full: impl FnOnce(Found) -> T,
+        full: impl FnOnce(&Row, Timestamp) -> T,
     ) -> Option<T> {
         let key = Key {
             model: model.number(),
@@ -214,11 +214,7 @@ impl Shared {
             let now = self.now();
             if self.is_fresh(&row, now) {
                 row.access(now);
-                let seen_at = Some(now);
-                return Some(full(Found {
-                    seen_at,
-                    ..row.found()
-                }));
+                return Some(full(&row, now));
             }
             let again = seen.is_some_and(|seen| Arc::ptr_eq(&seen, &row));
             if again || !row.is_dead() {
@@ -228,17 +224,22 @@ impl Shared {
         }
         match want {
             Want::Object | Want::Times | Want::Fresh => None,
-            Want::Kept => self.look_behind(model, id).map(full),
+            Want::Kept => self.look_behind(model, id, full),
         }
     }
 
     /// What is kept for loads of what is not fresh.
-    fn look_behind(&self, model: &Model, id: &IdKey) -> Option<Found> {
+    fn look_behind<T>(
+        &self,
+        model: &Model,
+        id: &IdKey,
+        full: impl FnOnce(&Row, Timestamp) -> T,
+    ) -> Option<T> {
         self.settle();
         let model = self.open(model).ok()?;
         let now = self.now();
         let state = model.state.lock();
-        state.known(id, now, self.idle).map(|row| row.found())
+        state.known(id, now, self.idle).map(|row| full(row, now))
     }
 
     /// Lets the models go of what moka let go of.
@@ -790,25 +791,26 @@ impl CacheStore for EmbeddedStore {
         if self.shared.closed.load(Ordering::Acquire) {
             return Probe::Unknown;
         }
+        let full = |row: &Row, now| Probe::Hit(row.seen(now));
         let found = match want {
             Want::Object => {
                 let live = |plain: Plain, _| Probe::Live(plain.into_object());
-                self.shared.look(model, id, want, live, Probe::Hit)
+                self.shared.look(model, id, want, live, full)
             }
             Want::Times => {
                 let timed = |plain: Plain, now| {
                     let times = plain.times(now);
                     Probe::Timed(plain.into_object(), times)
                 };
-                let full = |found: Found| match &found.object {
-                    Stored::Live(object) => Probe::Timed(Arc::clone(object), found.times()),
-                    _ => Probe::Hit(found),
+                let full = |row: &Row, now| match &row.object {
+                    Some(object) => Probe::Timed(Arc::clone(object), row.times(now)),
+                    None => Probe::Hit(row.seen(now)),
                 };
                 self.shared.look(model, id, want, timed, full)
             }
             Want::Fresh | Want::Kept => {
                 let hit = |plain: Plain, now| Probe::Hit(plain.found(now));
-                self.shared.look(model, id, want, hit, Probe::Hit)
+                self.shared.look(model, id, want, hit, full)
             }
         };
         found.unwrap_or(Probe::Miss)
@@ -822,10 +824,7 @@ impl CacheStore for EmbeddedStore {
     ) -> BoxFuture<'a, Result<Vec<Option<Found>>>> {
         ready!({
             self.shared.open(model)?;
-            let look = |id| {
-                self.shared
-                    .look(model, id, want, Plain::found, |found| found)
-            };
+            let look = |id| self.shared.look(model, id, want, Plain::found, Row::seen);
             Ok(ids.iter().map(look).collect())
         })
     }

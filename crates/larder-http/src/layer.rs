@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tower_layer::Layer;
 
 use crate::intake::Plain;
+use crate::key;
 use crate::pages::{Compiled, PageCache};
 use crate::service::PageCacheService;
 
@@ -15,19 +16,41 @@ use crate::service::PageCacheService;
 /// path; it has to be told it, by [`under`](Self::under).
 #[derive(Clone, Debug)]
 pub struct PageCacheLayer<I = Plain> {
-    pages: PageCache,
-    rule: Option<Arc<Compiled>>,
+    site: Arc<Site>,
     intake: I,
-    under: Arc<str>,
+}
+
+/// What a layer knows of what it wraps. In one piece, as routers make services of layers for each
+/// request.
+#[derive(Clone, Debug)]
+pub(crate) struct Site {
+    pub(crate) pages: PageCache,
+    /// The rule of all paths; `None` if those of the cache go.
+    pub(crate) rule: Option<Arc<Compiled>>,
+    /// The prefix of the path that the layer does not see.
+    pub(crate) under: String,
+}
+
+impl Site {
+    /// The rule of a path as the layer sees it.
+    pub(crate) fn rule(&self, path: &str) -> &Arc<Compiled> {
+        match &self.rule {
+            Some(rule) => rule,
+            None => self.pages.rule(&key::whole_path(&self.under, path)),
+        }
+    }
 }
 
 impl<I> PageCacheLayer<I> {
     pub(crate) fn new(pages: PageCache, rule: Option<Arc<Compiled>>, intake: I) -> Self {
-        Self {
+        let site = Site {
             pages,
             rule,
+            under: String::new(),
+        };
+        Self {
+            site: Arc::new(site),
             intake,
-            under: Arc::default(),
         }
     }
 
@@ -45,9 +68,9 @@ impl<I> PageCacheLayer<I> {
     #[must_use]
     pub fn under(mut self, prefix: &str) -> Self {
         let prefix = prefix.trim_matches('/');
-        self.under = match prefix.is_empty() {
-            true => Arc::default(),
-            false => format!("/{prefix}").into(),
+        Arc::make_mut(&mut self.site).under = match prefix.is_empty() {
+            true => String::new(),
+            false => format!("/{prefix}"),
         };
         self
     }
@@ -57,8 +80,6 @@ impl<S, I: Clone> Layer<S> for PageCacheLayer<I> {
     type Service = PageCacheService<S, I>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let (pages, rule) = (self.pages.clone(), self.rule.clone());
-        let under = Arc::clone(&self.under);
-        PageCacheService::new(inner, pages, rule, self.intake.clone(), under)
+        PageCacheService::new(inner, Arc::clone(&self.site), self.intake.clone())
     }
 }

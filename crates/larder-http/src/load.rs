@@ -26,7 +26,8 @@ use crate::conditional::CONDITIONS;
 use crate::dependencies::{Known, tracked};
 use crate::intake::Intake;
 use crate::key;
-use crate::pages::{Compiled, Entry, PageCache, PageTags};
+use crate::layer::Site;
+use crate::pages::{Compiled, Entry, PageTags};
 use crate::report::Why;
 use crate::response::{CachedResponse, Parts};
 use crate::rule::Rule;
@@ -91,16 +92,16 @@ impl<R: Body, E> Seat<R, E> {
 
 /// A request, and the service it is for: as often as it takes.
 pub(crate) struct Work<S, I, B> {
-    inner: Arc<Mutex<S>>,
+    inner: Mutex<S>,
     pub(crate) parts: RequestParts,
     body: Bytes,
     marker: PhantomData<fn(B) -> I>,
 }
 
 impl<S: Clone, I: Intake<B>, B> Work<S, I, B> {
-    pub(crate) fn new(inner: Arc<Mutex<S>>, parts: RequestParts, body: Bytes) -> Self {
+    pub(crate) fn new(inner: S, parts: RequestParts, body: Bytes) -> Self {
         Self {
-            inner,
+            inner: Mutex::new(inner),
             parts,
             body,
             marker: PhantomData,
@@ -151,12 +152,10 @@ enum Made<R: Body, E> {
 
 /// What a page is made for.
 pub(crate) struct Order {
-    pub(crate) pages: PageCache,
+    pub(crate) site: Arc<Site>,
     pub(crate) rule: Arc<Compiled>,
     /// The key of the page that all variants of it have in common.
     pub(crate) primary: Arc<str>,
-    /// The prefix of the path that the layer does not see.
-    pub(crate) under: Arc<str>,
 }
 
 impl Order {
@@ -175,13 +174,13 @@ impl Order {
     {
         seat.has_led.store(true, Ordering::Release);
         let was_stale = fill.stale().is_some_and(|stale| {
-            let left = stale.value().left(self.pages.now());
+            let left = stale.value().left(self.site.pages.now());
             left.is_some_and(|left| left <= 0)
         });
         seat.was_stale.store(was_stale, Ordering::Release);
         let making = guarded(self.answer(&work));
-        let (made, known) = tracked(self.pages.entries(), &fill, making).await;
-        fill.add_tags(key::path_tags(&self.under, work.parts.uri.path()));
+        let (made, known) = tracked(self.site.pages.entries(), &fill, making).await;
+        fill.add_tags(key::path_tags(&self.site.under, work.parts.uri.path()));
         let made = made
             .unwrap_or_else(|panic| Made::Failed(Brought::Panic(panic), "the handler panicked"));
         match made {
@@ -234,7 +233,7 @@ impl Order {
             Err(error) => return Made::Failed(Brought::Error(error), "the handler failed"),
         };
         // Here it begins to age: a body that takes its time is no younger for it.
-        let made_at = self.pages.now();
+        let made_at = self.site.pages.now();
         let terms = match verdict::of(response.status(), response.headers(), made_at) {
             Verdict::Store(terms) => terms,
             Verdict::Pass(why) => return Made::Pass(response.map(PageBody::through), why),
@@ -295,11 +294,11 @@ impl Order {
             (fresh, until) => fresh.or(until),
         };
         // The store counts from now on.
-        let now = self.pages.now();
+        let now = self.site.pages.now();
         let lifetime = fresh_for.unwrap_or(rule.dependent_ttl);
         let lifetime = lifetime.saturating_sub(now.saturating_since(made_at));
         if key != &*self.primary {
-            let variants = self.pages.variants();
+            let variants = self.site.pages.variants();
             if !variants.admit(&self.primary, key, rule.max_variants, now) {
                 return Err(Why::Variants);
             }

@@ -13,10 +13,9 @@ use http::header::{
 };
 use http::request::Parts;
 use http::uri::Authority;
-use http::{HeaderMap, Method, Request, Response, StatusCode, Uri};
+use http::{Extensions, HeaderMap, Method, Request, Response, StatusCode, Uri};
 use http_body::Body;
-use larder_core::{ErrorKind, Keyed};
-use parking_lot::Mutex;
+use larder_core::{ErrorKind, Keyed, Timestamp};
 use tower_service::Service;
 
 use crate::body::PageBody;
@@ -26,6 +25,7 @@ use crate::future::PageFuture;
 use crate::identity::{Identity, credentials};
 use crate::intake::{Intake, Plain};
 use crate::key::{self, digest};
+use crate::layer::Site;
 use crate::load::{Brought, Order, Seat, Work, call};
 use crate::pages::{Compiled, PageCache};
 use crate::report::{CACHE_STATUS, Forward, Outcome, PageReport, Status, Why};
@@ -40,49 +40,27 @@ const MAX_STEPS: usize = 5;
 ///
 /// It is ready at any time: a page from the cache needs nothing of the inner service. For any other,
 /// a clone of it is waited for.
+#[derive(Clone)]
 pub struct PageCacheService<S, I = Plain> {
-    inner: Arc<Mutex<S>>,
-    pages: PageCache,
-    rule: Option<Arc<Compiled>>,
+    inner: S,
+    site: Arc<Site>,
     intake: I,
-    /// The prefix of the path that the layer does not see.
-    under: Arc<str>,
-}
-
-impl<S, I: Clone> Clone for PageCacheService<S, I> {
-    fn clone(&self) -> Self {
-        Self {
-            inner: Arc::clone(&self.inner),
-            pages: self.pages.clone(),
-            rule: self.rule.clone(),
-            intake: self.intake.clone(),
-            under: Arc::clone(&self.under),
-        }
-    }
 }
 
 impl<S, I> fmt::Debug for PageCacheService<S, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PageCacheService")
-            .field("pages", &self.pages)
+            .field("site", &self.site)
             .finish_non_exhaustive()
     }
 }
 
 impl<S, I> PageCacheService<S, I> {
-    pub(crate) fn new(
-        inner: S,
-        pages: PageCache,
-        rule: Option<Arc<Compiled>>,
-        intake: I,
-        under: Arc<str>,
-    ) -> Self {
+    pub(crate) fn new(inner: S, site: Arc<Site>, intake: I) -> Self {
         Self {
-            inner: Arc::new(Mutex::new(inner)),
-            pages,
-            rule,
+            inner,
+            site,
             intake,
-            under,
         }
     }
 }
@@ -106,40 +84,34 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let rule = match &self.rule {
-            Some(rule) => rule,
-            None => self
-                .pages
-                .rule(&key::whole_path(&self.under, request.uri().path())),
-        };
-        let (parts, body) = request.into_parts();
+        let site = &self.site;
+        let rule = site.rule(request.uri().path());
+        let (mut parts, body) = request.into_parts();
         let mut ask = Ask::of(&rule.rule, &parts);
         if let Ask::Page(identity) = &ask
             && parts.method != Method::POST
             && I::is_none(&body)
         {
             let identity = identity.as_deref();
-            let key = key::primary(&parts, &self.under, &rule.rule, identity, None);
-            if let Some(response) = at_once(&self.pages, rule, &parts, &key) {
+            let key = key::primary(&parts, &site.under, &rule.rule, identity, None);
+            if let Some(response) = at_once(&site.pages, rule, &mut parts, &key) {
                 return PageFuture::ready(response);
             }
             ask = Ask::Known(key);
         }
         let visit = Visit {
             rule: Arc::clone(rule),
-            pages: self.pages.clone(),
-            under: Arc::clone(&self.under),
+            site: Arc::clone(site),
         };
-        let inner = Arc::clone(&self.inner);
+        let inner = self.inner.clone();
         PageFuture::new(visit.answer::<S, I, B, R>(inner, ask, parts, body))
     }
 }
 
 /// One request at the cache.
 struct Visit {
-    pages: PageCache,
+    site: Arc<Site>,
     rule: Arc<Compiled>,
-    under: Arc<str>,
 }
 
 /// What is to be done for a request, as far as its head tells.
@@ -224,7 +196,7 @@ impl<'p> Found<'p> {
 fn at_once<R: Body>(
     pages: &PageCache,
     rule: &Compiled,
-    parts: &Parts,
+    parts: &mut Parts,
     key: &str,
 ) -> Option<Response<PageBody<R>>> {
     let headers = &parts.headers;
@@ -240,8 +212,21 @@ fn at_once<R: Body>(
             key = key::variant(&key, &chosen_by).into();
             continue;
         }
-        let is_fresh = page.left(pages.now()).is_none_or(|left| left > 0);
-        return is_fresh.then(|| serve(pages, &Found::hit(page), parts, &key));
+        let now = pages.now();
+        if page.left(now).is_some_and(|left| left <= 0) {
+            return None;
+        }
+        // Its map is there already; nobody looks at the request any more.
+        let mut extensions = std::mem::take(&mut parts.extensions);
+        extensions.clear();
+        return Some(serve(
+            pages,
+            &Found::hit(page),
+            parts,
+            &key,
+            now,
+            extensions,
+        ));
     }
     None
 }
@@ -252,6 +237,8 @@ fn serve<R: Body>(
     found: &Found<'_>,
     parts: &Parts,
     key: &str,
+    now: Timestamp,
+    extensions: Extensions,
 ) -> Response<PageBody<R>> {
     let Found {
         page,
@@ -259,7 +246,6 @@ fn serve<R: Body>(
         why,
         forward,
     } = *found;
-    let now = pages.now();
     let name = pages.name();
     let is_plain = outcome == Outcome::Hit && !pages.shows_keys();
     let mut headers = match is_plain {
@@ -297,6 +283,7 @@ fn serve<R: Body>(
         false => page.status(),
     };
     *response.headers_mut() = headers;
+    *response.extensions_mut() = extensions;
     response.extensions_mut().insert(report);
     response
 }
@@ -304,7 +291,7 @@ fn serve<R: Body>(
 impl Visit {
     async fn answer<S, I, B, R>(
         self,
-        inner: Arc<Mutex<S>>,
+        inner: S,
         ask: Ask,
         parts: Parts,
         body: B,
@@ -334,7 +321,7 @@ impl Visit {
                         let is_keyed = parts.method == Method::POST || !read.is_empty();
                         let body = is_keyed.then(|| digest([read.as_ref()]));
                         let (identity, body) = (identity.as_deref(), body.as_deref());
-                        let primary = key::primary(&parts, &self.under, rule, identity, body);
+                        let primary = key::primary(&parts, &self.site.under, rule, identity, body);
                         let work = Arc::new(Work::<S, I, B>::new(inner, parts, read));
                         return self.find(work, primary).await;
                     }
@@ -351,7 +338,6 @@ impl Visit {
             Some(_) => Forward::Method,
             None => Forward::Bypass,
         };
-        let inner = inner.lock().clone();
         let answered = call(inner, Request::from_parts(parts, body)).await;
         let ending = ending.and_then(|ending| ending.answered(answered.as_ref().ok()));
         if let Some(ending) = ending {
@@ -393,10 +379,9 @@ impl Visit {
             let seat = Arc::new(Seat::<R, S::Error>::default());
             let since = next_number();
             let order = Order {
-                pages: self.pages.clone(),
+                site: Arc::clone(&self.site),
                 rule: Arc::clone(&self.rule),
                 primary: Arc::clone(&shared),
-                under: Arc::clone(&self.under),
             };
             let (its_work, its_seat) = (Arc::clone(&work), Arc::clone(&seat));
             let load = move |key: String, fill| {
@@ -406,7 +391,7 @@ impl Visit {
                     Ok::<_, crate::load::Failed>(page.map(|page| Keyed::new(key, Arc::new(page))))
                 }
             };
-            let entries = self.pages.entries();
+            let entries = self.site.pages.entries();
             let asked = match anew {
                 false => {
                     entries
@@ -415,7 +400,7 @@ impl Visit {
                 }
                 true => entries.reload(&*key, load).await,
             };
-            let now = self.pages.now();
+            let now = self.site.pages.now();
             let entry = match asked {
                 Ok(Some(entry)) => entry,
                 Ok(None) => {
@@ -478,7 +463,8 @@ impl Visit {
                     _ => Forward::No,
                 },
             };
-            return Ok(serve(&self.pages, &found, &work.parts, &key));
+            let (pages, extensions) = (&self.site.pages, Extensions::new());
+            return Ok(serve(pages, &found, &work.parts, &key, now, extensions));
         }
         self.pass(&work, Why::Variants).await
     }
@@ -494,11 +480,14 @@ impl Visit {
     /// What is there, for a client that wants nothing else.
     async fn kept<R: Body>(&self, parts: &Parts, mut key: String) -> Response<PageBody<R>> {
         for _ in 0..MAX_STEPS {
-            let Ok(Some(page)) = self.pages.pages().get(&key).await else {
+            let Ok(Some(page)) = self.site.pages.pages().get(&key).await else {
                 break;
             };
             let Some(chosen_by) = page.other_variant(&parts.headers) else {
-                return serve(&self.pages, &Found::hit(&page), parts, &key);
+                let pages = &self.site.pages;
+                let now = pages.now();
+                let extensions = Extensions::new();
+                return serve(pages, &Found::hit(&page), parts, &key, now, extensions);
             };
             key = key::variant(&key, &chosen_by);
         }
@@ -557,7 +546,7 @@ impl Visit {
         let mut response = response.map(PageBody::through);
         let (status, headers) = (response.status(), response.headers());
         // What the response itself says is the better reason.
-        let why = match verdict::of(status, headers, self.pages.now()) {
+        let why = match verdict::of(status, headers, self.site.pages.now()) {
             Verdict::Pass(own) => own,
             Verdict::Failed => Why::Failed,
             Verdict::Store(_) => why,
@@ -600,10 +589,10 @@ impl Visit {
             why,
             ..Status::default()
         };
-        let value = value.value(self.pages.name());
+        let value = value.value(self.site.pages.name());
         response.headers_mut().append(CACHE_STATUS.clone(), value);
         let report = PageReport::new(outcome, why);
-        self.pages.count(&report);
+        self.site.pages.count(&report);
         response.extensions_mut().insert(report);
     }
 }
@@ -621,9 +610,9 @@ impl Ending {
     fn new(visit: &Visit, parts: &Parts) -> Self {
         let host = key::host(parts).and_then(|host| host.parse::<Authority>().ok());
         Self {
-            pages: visit.pages.clone(),
+            pages: visit.site.pages.clone(),
             host: host.map(|host| host.host().to_owned()),
-            tags: key::path_tags(&visit.under, parts.uri.path()),
+            tags: key::path_tags(&visit.site.under, parts.uri.path()),
         }
     }
 
