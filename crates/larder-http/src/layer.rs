@@ -1,5 +1,6 @@
 //! The layer.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use tower_layer::Layer;
@@ -17,7 +18,7 @@ use crate::service::PageCacheService;
 #[derive(Clone, Debug)]
 pub struct PageCacheLayer<I = Plain> {
     site: Arc<Site>,
-    intake: I,
+    intake: PhantomData<I>,
 }
 
 /// What a layer knows of what it wraps. In one piece, as routers make services of layers for each
@@ -42,7 +43,7 @@ impl Site {
 }
 
 impl<I> PageCacheLayer<I> {
-    pub(crate) fn new(pages: PageCache, rule: Option<Arc<Compiled>>, intake: I) -> Self {
+    pub(crate) fn new(pages: PageCache, rule: Option<Arc<Compiled>>) -> Self {
         let site = Site {
             pages,
             rule,
@@ -50,7 +51,7 @@ impl<I> PageCacheLayer<I> {
         };
         Self {
             site: Arc::new(site),
-            intake,
+            intake: PhantomData,
         }
     }
 
@@ -76,10 +77,10 @@ impl<I> PageCacheLayer<I> {
     }
 }
 
-impl<S, I: Clone> Layer<S> for PageCacheLayer<I> {
+impl<S, I> Layer<S> for PageCacheLayer<I> {
     type Service = PageCacheService<S, I>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        PageCacheService::new(inner, Arc::clone(&self.site), self.intake.clone())
+        PageCacheService::new(inner, Arc::clone(&self.site))
     }
 }

@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 
 use crate::counters::{Counters, PageStats};
 use crate::dependencies::tracked;
-use crate::intake::{Buffered, Plain};
+use crate::intake::Buffered;
 use crate::key;
 use crate::layer::PageCacheLayer;
 use crate::report::PageReport;
@@ -205,7 +205,7 @@ impl PageCache {
     /// belongs around the outer router, or is told the prefix by [`PageCacheLayer::under`].
     /// Otherwise two nested routers have the same pages.
     pub fn layer(&self) -> PageCacheLayer {
-        PageCacheLayer::new(self.clone(), None, Plain)
+        PageCacheLayer::new(self.clone(), None)
     }
 
     /// A layer with one rule for all that it wraps: for a single route.
@@ -214,14 +214,14 @@ impl PageCache {
     /// `InvalidConfig` for a rule that contradicts itself.
     pub fn layer_with(&self, rule: Rule) -> Result<PageCacheLayer> {
         let rule = Compiled::new(rule)?;
-        Ok(PageCacheLayer::new(self.clone(), Some(rule), Plain))
+        Ok(PageCacheLayer::new(self.clone(), Some(rule)))
     }
 
     /// As [`layer`](Self::layer), where rules make bodies of requests part of keys
     /// ([`Rule::body_key`]): it reads them, and so what it wraps is given them as
     /// [`PageBody`](crate::PageBody).
     pub fn body_layer(&self) -> PageCacheLayer<Buffered> {
-        PageCacheLayer::new(self.clone(), None, Buffered)
+        PageCacheLayer::new(self.clone(), None)
     }
 
     /// What was made before under this name, or what `render` makes now: for a fragment of a page,

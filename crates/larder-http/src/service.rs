@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -44,7 +45,7 @@ const MAX_STEPS: usize = 5;
 pub struct PageCacheService<S, I = Plain> {
     inner: S,
     site: Arc<Site>,
-    intake: I,
+    intake: PhantomData<I>,
 }
 
 impl<S, I> fmt::Debug for PageCacheService<S, I> {
@@ -56,11 +57,11 @@ impl<S, I> fmt::Debug for PageCacheService<S, I> {
 }
 
 impl<S, I> PageCacheService<S, I> {
-    pub(crate) fn new(inner: S, site: Arc<Site>, intake: I) -> Self {
+    pub(crate) fn new(inner: S, site: Arc<Site>) -> Self {
         Self {
             inner,
             site,
-            intake,
+            intake: PhantomData,
         }
     }
 }
