@@ -466,7 +466,9 @@ impl<M: CacheModel> Cache<M> {
             return Glance::Serve;
         };
         let now = times.seen_at.unwrap_or_else(|| self.store().now());
-        if expires_at <= now || self.awake_until(times, now, policy).is_some() {
+        let left = expires_at.millis_since(now);
+        let wakes = || policy.may_wake(left) && self.awake_until(times, now, policy).is_some();
+        if left <= 0 || wakes() {
             Glance::More
         } else if self.is_eager(times, now, policy) {
             Glance::Eager
@@ -477,17 +479,15 @@ impl<M: CacheModel> Cache<M> {
 
     /// Whether a fresh entry is to be loaded anew already.
     fn is_eager(&self, times: &Times, now: Timestamp, policy: &Policy) -> bool {
+        if !policy.has_eager() {
+            return false;
+        }
         // Its end as idleness has it is put off time and again.
-        let ttl = self
-            .lifetime_under(policy)
-            .filter(|_| policy.idle.is_some());
-        let end = match ttl {
-            Some(ttl) => Some(times.created_at.saturating_add(ttl)),
-            None => times.expires_at,
-        };
-        end.is_some_and(|end| {
-            let lifetime = end.millis_since(times.created_at);
-            policy.is_eager(lifetime, end.millis_since(now), times.cost_nanos)
+        let ttl = policy.idle.and_then(|_| self.millis_under(policy));
+        let ends = || Some(times.expires_at?.millis_since(times.created_at));
+        ttl.or_else(ends).is_some_and(|lifetime| {
+            let left = lifetime.saturating_sub(now.millis_since(times.created_at));
+            policy.is_eager(lifetime, left, times.cost_nanos)
         })
     }
 
@@ -581,21 +581,19 @@ impl<M: CacheModel> Cache<M> {
         }
     }
 
-    /// For how long from now an entry is to be kept that was read, if that is to be written down:
-    /// not on every read, since each costs a write.
+    /// For how long from now an entry is to be kept that was read, if that is to be written down.
     fn awake_until(&self, times: &Times, now: Timestamp, policy: &Policy) -> Option<Duration> {
-        let (idle, expires_at) = (policy.idle?, times.expires_at?);
+        let (idle, expires_at) = (policy.idle_millis?, times.expires_at?);
         // One that was given less than that ends as it was told to.
-        if expires_at < times.created_at.saturating_add(idle) {
+        if expires_at.millis_since(times.created_at) < idle {
             return None;
         }
-        let idle = whole_millis(idle);
-        let end = self.lifetime_under(policy).map_or(idle, |ttl| {
-            let end = times.created_at.saturating_add(ttl);
-            idle.min(end.millis_since(now).max(0))
-        });
+        let age = now.millis_since(times.created_at);
+        let end = self
+            .millis_under(policy)
+            .map_or(idle, |ttl| idle.min(ttl.saturating_sub(age).max(0)));
         let left = expires_at.millis_since(now).max(0);
-        let due = end - left >= (idle / 16).max(1);
+        let due = end - left >= Policy::wake_step(idle);
         due.then(|| Duration::from_millis(end.unsigned_abs()))
     }
 
@@ -605,6 +603,13 @@ impl<M: CacheModel> Cache<M> {
             Lifetime::For(ttl) => Some(ttl),
             _ => None,
         })
+    }
+
+    /// The same in milliseconds.
+    fn millis_under(&self, policy: &Policy) -> Option<i64> {
+        policy
+            .ttl_millis
+            .or_else(|| self.lifetime_under(policy).map(whole_millis))
     }
 
     pub(crate) fn runtime(&self) -> Result<Arc<dyn Runtime>> {

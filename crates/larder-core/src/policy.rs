@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use crate::clock::whole_millis;
 use crate::error::{Error, Result};
 
 /// How a cache loads, and how it serves what it loaded. See `docs/POLICIES.md` for each rule and
@@ -40,6 +41,9 @@ pub struct Policy {
     pub(crate) load_deadline: Option<Duration>,
     pub(crate) idle: Option<Duration>,
     pub(crate) lease: Duration,
+    /// `ttl` and `idle` in milliseconds: hits are weighed by them.
+    pub(crate) ttl_millis: Option<i64>,
+    pub(crate) idle_millis: Option<i64>,
 }
 
 impl Default for Policy {
@@ -60,6 +64,8 @@ impl Default for Policy {
             load_deadline: None,
             idle: None,
             lease: Duration::from_secs(10),
+            ttl_millis: None,
+            idle_millis: None,
         }
     }
 }
@@ -119,6 +125,23 @@ impl Policy {
             .mul_f64(1.0 - self.jitter * fastrand::f64())
     }
 
+    /// Whether any entry is loaded anew while it is fresh.
+    pub(crate) fn has_eager(&self) -> bool {
+        self.eager_at.is_some() || self.xfetch.is_some()
+    }
+
+    /// By how much the end of an entry is moved at a time that is kept for `idle` from its last
+    /// read on, in milliseconds: not on every read, since each time costs a write.
+    pub(crate) fn wake_step(idle: i64) -> i64 {
+        (idle / 16).max(1)
+    }
+
+    /// Whether an entry that is fresh for `left` more milliseconds may have its end moved.
+    pub(crate) fn may_wake(&self, left: i64) -> bool {
+        self.idle_millis
+            .is_some_and(|idle| idle - left >= Self::wake_step(idle))
+    }
+
     /// Whether an entry that is fresh for `left` more of its `lifetime` is to be loaded anew.
     /// In milliseconds; the cost of its load in nanoseconds.
     pub(crate) fn is_eager(&self, lifetime: i64, left: i64, cost: u64) -> bool {
@@ -155,6 +178,7 @@ impl PolicyBuilder {
     /// How long what was loaded is fresh; in place of the cache's and the model's.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.0.ttl = Some(ttl);
+        self.0.ttl_millis = Some(whole_millis(ttl));
         self
     }
 
@@ -230,6 +254,7 @@ impl PolicyBuilder {
     /// not known here: give the cache one.
     pub fn time_to_idle(mut self, idle: Duration) -> Self {
         self.0.idle = Some(idle);
+        self.0.idle_millis = Some(whole_millis(idle));
         self
     }
 
