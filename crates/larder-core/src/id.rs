@@ -46,20 +46,23 @@ impl<I: Id> IdLike<I> for I {
 
 impl IdLike<String> for str {
     fn key(&self) -> IdKey {
-        // As the writer does it, in one piece: on the way of every read.
-        if !self.as_bytes().contains(&0) {
-            let len = self.len() + 2;
-            if len > INLINE {
-                return IdKey(Repr::Shared(self.bytes().chain([0, 0]).collect()));
-            }
-            let mut bytes = [0; INLINE];
-            bytes[..self.len()].copy_from_slice(self.as_bytes());
-            let len = len as u8;
-            return IdKey(Repr::Inline { len, bytes });
+        let bytes = self.as_bytes();
+        if bytes.contains(&0) {
+            let mut writer = IdWriter::default();
+            writer.string(self);
+            return writer.finish();
         }
-        let mut writer = IdWriter::default();
-        writer.string(self);
-        writer.finish()
+        // As the writer does it, in one piece: on the way of every read.
+        let len = bytes.len() + 2;
+        if len > INLINE {
+            return IdKey(Repr::Shared(self.bytes().chain([0, 0]).collect()));
+        }
+        let mut inline = [0; INLINE];
+        inline[..bytes.len()].copy_from_slice(bytes);
+        IdKey(Repr::Inline {
+            len: len as u8,
+            bytes: inline,
+        })
     }
 }
 
@@ -308,6 +311,9 @@ impl Id for String {
     fn read(input: &mut IdReader<'_>) -> Option<Self> {
         input.string()
     }
+    fn to_key(&self) -> IdKey {
+        self.as_str().key()
+    }
 }
 
 #[cfg(feature = "uuid")]
@@ -360,6 +366,17 @@ mod tests {
             prop_assert_eq!(a.cmp(&b), a.to_key().cmp(&b.to_key()));
             prop_assert_eq!(a == b, a.to_key() == b.to_key());
             prop_assert!(round_trips(&a));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_string_has_the_key_that_is_written_of_it(text in "[\u{0}a-z\u{e9}]{0,30}") {
+            let mut writer = IdWriter::default();
+            writer.string(&text);
+            prop_assert_eq!(text.to_key(), writer.finish());
+            prop_assert_eq!(text.as_str().key(), text.to_key());
+            prop_assert!(round_trips(&text));
         }
     }
 

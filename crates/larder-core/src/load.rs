@@ -221,8 +221,9 @@ impl<M: CacheModel> Cache<M> {
     /// `get_or_load_with` can tell; it is not counted as a miss.
     ///
     /// For callers that have to pay for what a future of theirs holds, even where it is ready at
-    /// once. Where [chance](crate::PolicyBuilder::refresh_by_chance) decides that an object is loaded early,
-    /// `get_or_load_with` asks it again.
+    /// once. Where chance decides that an object is loaded early
+    /// ([`refresh_by_chance`](crate::PolicyBuilder::refresh_by_chance)), `get_or_load_with` asks it
+    /// again.
     ///
     /// Within a [scope](crate::deps) nothing can be had without waiting.
     pub fn peek_with<Q>(&self, id: &Q, policy: &Policy) -> Option<Arc<M>>

@@ -130,13 +130,13 @@ impl Policy {
         self.eager_at.is_some() || self.xfetch.is_some()
     }
 
-    /// By how much the end of an entry is moved at a time that is kept for `idle` from its last
-    /// read on, in milliseconds: not on every read, since each time costs a write.
+    /// How far reads move an end that idleness brings, in milliseconds: not every read does, since
+    /// each move costs a write.
     pub(crate) fn wake_step(idle: i64) -> i64 {
         (idle / 16).max(1)
     }
 
-    /// Whether an entry that is fresh for `left` more milliseconds may have its end moved.
+    /// Whether a read may move the end of an entry that is fresh for `left` more milliseconds.
     pub(crate) fn may_wake(&self, left: i64) -> bool {
         self.idle_millis
             .is_some_and(|idle| idle - left >= Self::wake_step(idle))
