@@ -97,6 +97,7 @@ on_stores!([embedded as embedded, encoded as encoded, redis as redis] {
     }
     vary {
         a_page_is_served_to_whom_it_is_for,
+        a_variant_that_is_not_there_is_looked_for_once,
         variants_may_vary_by_other_fields_than_their_first,
         there_are_no_more_variants_than_may_be,
         what_varies_by_anything_is_not_stored,

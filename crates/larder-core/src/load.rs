@@ -225,7 +225,7 @@ impl<M: CacheModel> Cache<M> {
     /// ([`refresh_by_chance`](crate::PolicyBuilder::refresh_by_chance)), `get_or_load_with` asks it
     /// again.
     ///
-    /// Within a [scope](crate::deps) nothing can be had without waiting.
+    /// Within a [scope](crate::deps) nothing can be had without waiting. Costs one lookup in memory.
     pub fn peek_with<Q>(&self, id: &Q, policy: &Policy) -> Option<Arc<M>>
     where
         Q: IdLike<M::Id> + ?Sized,
@@ -233,9 +233,9 @@ impl<M: CacheModel> Cache<M> {
         if deps::is_recording() {
             return None;
         }
-        let object = self.glance_at(&id.key(), policy).ok()?;
+        let object = typed(self.glance_at(&id.key(), policy).ok()?).ok()?;
         self.count_read(true);
-        typed(object).ok()
+        Some(object)
     }
 
     /// The object of an id, if it is there and needs nothing but to be served.

@@ -1,6 +1,5 @@
 //! The service: asks the cache, and the handler where it has to.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 use std::panic::resume_unwind;
@@ -95,10 +94,10 @@ where
         {
             let identity = identity.as_deref();
             let key = key::primary(&parts, &site.under, &rule.rule, identity, None);
-            if let Some(response) = at_once(&site.pages, rule, &mut parts, &key) {
-                return PageFuture::ready(response);
+            match at_once(&site.pages, rule, &mut parts, &key) {
+                Ok(response) => return PageFuture::ready(response),
+                Err(variant) => ask = Ask::Known(key, variant),
             }
-            ask = Ask::Known(key);
         }
         let visit = Visit {
             rule: Arc::clone(rule),
@@ -119,8 +118,8 @@ struct Visit {
 enum Ask {
     /// The cache is asked, for the page of this identity.
     Page(Option<String>),
-    /// The cache is asked, for the page with this key.
-    Known(String),
+    /// The cache is asked, for the page with this key, or for its variant with the other.
+    Known(String, Option<String>),
     /// It is not.
     Bypass(Why),
     /// It is told: what the request changes is to be made anew.
@@ -193,43 +192,41 @@ impl<'p> Found<'p> {
     }
 }
 
-/// The page that a request means, if it is there, fresh, and to be had without waiting.
+/// The page that a request means, if it is there, fresh, and to be had without waiting; else the key
+/// of the variant that is to be asked for, where the page under `key` says that there is one.
 fn at_once<R: Body>(
     pages: &PageCache,
     rule: &Compiled,
     parts: &mut Parts,
     key: &str,
-) -> Option<Response<PageBody<R>>> {
+) -> Result<Response<PageBody<R>>, Option<String>> {
     let headers = &parts.headers;
     let is_asked_how = || headers.contains_key(CACHE_CONTROL) || headers.contains_key(PRAGMA);
     if rule.rule.client == ClientControl::Honoured && is_asked_how() {
-        return None;
+        return Err(None);
     }
-    let mut key = Cow::Borrowed(key);
+    let mut variant = None;
     for _ in 0..MAX_STEPS {
-        let entry = pages.entries().peek_with(&*key, &rule.policy)?;
+        let key = variant.as_deref().unwrap_or(key);
+        let Some(entry) = pages.entries().peek_with(key, &rule.policy) else {
+            break;
+        };
         let page = entry.value();
         if let Some(chosen_by) = page.other_variant(headers) {
-            key = key::variant(&key, &chosen_by).into();
+            variant = Some(key::variant(key, &chosen_by));
             continue;
         }
         let now = pages.now();
         if page.left(now).is_some_and(|left| left <= 0) {
-            return None;
+            break;
         }
         // Its map is there already; nobody looks at the request any more.
         let mut extensions = std::mem::take(&mut parts.extensions);
         extensions.clear();
-        return Some(serve(
-            pages,
-            &Found::hit(page),
-            parts,
-            &key,
-            now,
-            extensions,
-        ));
+        let found = Found::hit(page);
+        return Ok(serve(pages, &found, parts, key, now, extensions));
     }
-    None
+    Err(variant)
 }
 
 /// A page as the answer to a request.
@@ -307,9 +304,9 @@ impl Visit {
         R::Error: Send,
     {
         let (why, body, ending) = match ask {
-            Ask::Known(primary) => {
+            Ask::Known(primary, variant) => {
                 let work = Arc::new(Work::<S, I, B>::new(inner, parts, Bytes::new()));
-                return self.find(work, primary).await;
+                return self.find(work, primary, variant).await;
             }
             Ask::Page(identity) => {
                 let rule = &self.rule.rule;
@@ -324,7 +321,7 @@ impl Visit {
                         let (identity, body) = (identity.as_deref(), body.as_deref());
                         let primary = key::primary(&parts, &self.site.under, rule, identity, body);
                         let work = Arc::new(Work::<S, I, B>::new(inner, parts, read));
-                        return self.find(work, primary).await;
+                        return self.find(work, primary, None).await;
                     }
                     Err(body) => (Why::RequestBody, body, None),
                 }
@@ -349,11 +346,13 @@ impl Visit {
         Ok(response)
     }
 
-    /// The page that a request means: from the cache, or made.
+    /// The page that a request means: from the cache, or made. Where it is known already that it is
+    /// a variant of the primary one, that is asked for at once.
     async fn find<S, I, B, R>(
         &self,
         work: Arc<Work<S, I, B>>,
         primary: String,
+        variant: Option<String>,
     ) -> Result<Response<PageBody<R>>, S::Error>
     where
         S: Service<Request<I::Body>, Response = Response<R>> + Clone + Send + 'static,
@@ -373,8 +372,11 @@ impl Visit {
             return Ok(self.kept(&work.parts, primary).await);
         }
         let mut anew = control.no_cache;
-        let mut forward = Forward::UriMiss;
-        let mut key = primary.clone();
+        let mut forward = match variant {
+            Some(_) => Forward::VaryMiss,
+            None => Forward::UriMiss,
+        };
+        let mut key = variant.unwrap_or_else(|| primary.clone());
         let shared: Arc<str> = primary.into();
         for _ in 0..MAX_STEPS {
             let seat = Arc::new(Seat::<R, S::Error>::default());

@@ -56,6 +56,21 @@ pub(crate) async fn a_page_is_served_to_whom_it_is_for(setup: Setup) {
     site.get("/").await.is(Outcome::Hit);
 }
 
+pub(crate) async fn a_variant_that_is_not_there_is_looked_for_once(setup: Setup) {
+    let site = setup.site(minute(), |request| {
+        let by = "accept-language";
+        page(varied(&request, by), &[("vary", by)])
+    });
+    let site = site.await;
+    let asking = |language| site.send(request("GET", "/", &[("accept-language", language)]));
+    asking("de").await.is(Outcome::Miss);
+    let hits = async || site.pages.entries().stats().await.unwrap().hits;
+    let before = hits().await;
+    asking("en").await.is(Outcome::Miss);
+    // The page that says by what it varies, and nothing else.
+    assert_eq!(hits().await - before, 1);
+}
+
 pub(crate) async fn variants_may_vary_by_other_fields_than_their_first(setup: Setup) {
     let site = setup.site(minute(), |request| {
         let by = match request.headers().contains_key("x-a") {

@@ -351,10 +351,9 @@ pub async fn eager_refresh_begins_at_its_part(harness: Harness) {
 /// What a peek by a policy has is what a load by it would answer at once; where that would load, in
 /// the background say, or wait, there is nothing to peek at.
 pub async fn a_peek_by_a_policy_has_what_needs_no_load(harness: Harness) {
-    let part = policy().refresh_at(0.8).stale_while_revalidate(WINDOW);
-    let policy = part.build().unwrap();
-    let cache = builder(&harness).policy(policy.clone()).build().await;
-    let cache = cache.unwrap();
+    let options = policy().refresh_at(0.8).stale_while_revalidate(WINDOW);
+    let policy = options.clone().build().unwrap();
+    let cache = cache(&harness, options).await;
     let source = Source::of([1]);
     assert_eq!(cache.peek_with(&1, &policy), None);
     assert_eq!(cache.stats().await.unwrap().misses, 0);
@@ -364,21 +363,21 @@ pub async fn a_peek_by_a_policy_has_what_needs_no_load(harness: Harness) {
         .store()
         .probe(cache.model(), &1_u64.to_key(), Want::Times);
     let is_at_hand = matches!(there, Probe::Timed(..));
-    let expect = |there: bool| (there && is_at_hand).then(|| card(1));
+    let expected = is_at_hand.then(|| card(1));
     let peek = || cache.peek_with(&1, &policy).map(Arc::unwrap_or_clone);
     let hits = cache.stats().await.unwrap().hits;
-    assert_eq!(peek(), expect(true));
+    assert_eq!(peek(), expected);
     let hits = cache.stats().await.unwrap().hits - hits;
     assert_eq!(hits, u64::from(is_at_hand));
     harness.clock().advance(secs(80) - Duration::from_millis(1));
-    assert_eq!(peek(), expect(true));
+    assert_eq!(peek(), expected);
     harness.clock().advance(Duration::from_millis(1));
     assert_eq!(peek(), None, "due");
     harness.clock().advance(secs(20));
     assert_eq!(peek(), None, "stale");
     assert_eq!(source.loads(), 1, "none of these loads");
     cache.put(card(1)).await.unwrap();
-    assert_eq!(peek(), expect(true));
+    assert_eq!(peek(), expected);
     cache.remove(&1).await.unwrap();
     assert_eq!(peek(), None, "removed");
     // What is known to be absent is known to loads alone.
